@@ -1,0 +1,13 @@
+#include "operator/arrears/arrears.h"
+#include "operator/fraud/fraud.h"
+#include "operator/quality/quality.h"
+#include "operator/tariff/tariff.h"
+
+/* The place in this table names an operator in state records and timers: new ones go to the end. */
+const struct gf_operator *const gf_operators[] = {
+    &gf_op_quality,
+    &gf_op_fraud,
+    &gf_op_arrears,
+    &gf_op_tariff,
+};
+const uint32_t gf_operator_count = sizeof gf_operators / sizeof gf_operators[0];

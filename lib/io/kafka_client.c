@@ -1,0 +1,237 @@
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "codec/records.h"
+#include "io/kafka_client.h"
+
+#define TIMEOUT_MS_DEFAULT 30000
+#define CHECK_TIMEOUT_MS   2000
+
+int64_t
+gf_kafka_now_us(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * GF_US_PER_S + now.tv_nsec / 1000;
+}
+
+int
+gf_kafka_timeout_ms(const struct gf_kafka_config *config)
+{
+    const int64_t timeout_ms = config->request_timeout.us / 1000;
+    assert(timeout_ms >= 0 && timeout_ms <= INT32_MAX);
+    return timeout_ms == 0 ? TIMEOUT_MS_DEFAULT : (int)timeout_ms;
+}
+
+static void
+on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+{
+    const struct gf_kafka_client *const client = rd_kafka_opaque(handle);
+    if (client->config->log != NULL) {
+        char line[1024];
+        snprintf(line, sizeof(line), "kafka %s: %s", facility, text);
+        client->config->log(client->config->log_context, level, line);
+    }
+}
+
+static void
+on_error(rd_kafka_t *handle, int code, const char *text, void *opaque)
+{
+    struct gf_kafka_client *const client = opaque;
+    client->last_code = (rd_kafka_resp_err_t)code;
+    snprintf(client->last_text, sizeof(client->last_text), "%s", text);
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && client->down_since_us == 0) {
+        client->down_since_us = gf_kafka_now_us();
+    }
+    on_log(handle, 4, "ERROR", text);
+}
+
+enum gf_rc
+gf_kafka_client_open(struct gf_kafka_client *client, const struct gf_kafka_config *config,
+                     enum gf_kafka_role role, rd_kafka_conf_t *conf, struct gf_error *error)
+{
+    assert(client != NULL);
+    assert(conf != NULL);
+    *client = (struct gf_kafka_client){.config = config};
+    rd_kafka_conf_set_opaque(conf, client);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+
+    const bool reads = role == GF_KAFKA_READ_COMMITTED || role == GF_KAFKA_READ_UNCOMMITTED;
+    char text[256] = "";
+    client->handle = rd_kafka_new(reads ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+    if (client->handle == NULL) {
+        rd_kafka_conf_destroy(conf);
+        return gf_fail(error, GF_E_CONFIG, "Kafka client cannot be made: %s", text);
+    }
+    rd_kafka_set_log_queue(client->handle, NULL);
+    return GF_OK;
+}
+
+void
+gf_kafka_client_close(struct gf_kafka_client *client)
+{
+    if (client->handle != NULL) {
+        gf_kafka_client_serve(client);
+        rd_kafka_destroy(client->handle);
+        client->handle = NULL;
+    }
+}
+
+void
+gf_kafka_client_serve(struct gf_kafka_client *client)
+{
+    rd_kafka_poll(client->handle, 0);
+}
+
+void
+gf_kafka_client_heard(struct gf_kafka_client *client)
+{
+    client->down_since_us = 0;
+    client->last_code = RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+enum gf_rc
+gf_kafka_client_check(struct gf_kafka_client *client, struct gf_error *error)
+{
+    gf_kafka_client_serve(client);
+    if (client->down_since_us == 0 ||
+        gf_kafka_now_us() - client->down_since_us < (int64_t)gf_kafka_timeout_ms(client->config) * 1000) {
+        return GF_OK;
+    }
+    /* librdkafka tells when the last broker goes but not when the first one comes back. */
+    const struct rd_kafka_metadata *metadata = NULL;
+    const rd_kafka_resp_err_t code = rd_kafka_metadata(client->handle, 0, NULL, &metadata, CHECK_TIMEOUT_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return gf_kafka_fail(client, code, error, "no broker answers");
+    }
+    rd_kafka_metadata_destroy(metadata);
+    gf_kafka_client_heard(client);
+    return GF_OK;
+}
+
+enum gf_rc
+gf_kafka_rc(rd_kafka_resp_err_t code)
+{
+    static const struct {
+        rd_kafka_resp_err_t code;
+        enum gf_rc rc;
+    } rows[] = {
+        {RD_KAFKA_RESP_ERR__FENCED, GF_E_FENCED},
+        {RD_KAFKA_RESP_ERR_PRODUCER_FENCED, GF_E_FENCED},
+        {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, GF_E_FENCED},
+        {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, GF_E_FENCED},
+        {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, GF_E_NOT_FOUND},
+        {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, GF_E_NOT_FOUND},
+        {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, GF_E_NOT_FOUND},
+        {RD_KAFKA_RESP_ERR__AUTHENTICATION, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR__SSL, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_INVALID_CONFIG, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, GF_E_CONFIG},
+        {RD_KAFKA_RESP_ERR__BAD_MSG, GF_E_DAMAGED},
+        {RD_KAFKA_RESP_ERR__BAD_COMPRESSION, GF_E_DAMAGED},
+        {RD_KAFKA_RESP_ERR_INVALID_MSG, GF_E_DAMAGED},
+    };
+    for (size_t index = 0; index < sizeof(rows) / sizeof(rows[0]); index++) {
+        if (rows[index].code == code) {
+            return rows[index].rc;
+        }
+    }
+    return GF_E_UNAVAILABLE;
+}
+
+static const char *
+rc_advice(enum gf_rc rc)
+{
+    static const struct {
+        enum gf_rc rc;
+        const char *advice;
+    } rows[] = {
+        {GF_E_FENCED, "another instance runs under the same name: give each one its own slot"},
+        {GF_E_NOT_FOUND, "`gridfold topics create` makes the topics that are missing"},
+        {GF_E_CONFIG, "check the Kafka settings and the rights of this user"},
+        {GF_E_DAMAGED, "look at the broker's log and disk; nothing was skipped"},
+        {GF_E_UNAVAILABLE, "check that the brokers run and that `brokers` is right, then start again"},
+    };
+    for (size_t index = 0; index < sizeof(rows) / sizeof(rows[0]); index++) {
+        if (rows[index].rc == rc) {
+            return rows[index].advice;
+        }
+    }
+    return "look at the log";
+}
+
+enum gf_rc
+gf_kafka_fail(const struct gf_kafka_client *client, rd_kafka_resp_err_t code, struct gf_error *error,
+              const char *what, ...)
+{
+    char subject[160];
+    va_list arguments;
+    va_start(arguments, what);
+    vsnprintf(subject, sizeof(subject), what, arguments);
+    va_end(arguments);
+
+    enum gf_rc rc = gf_kafka_rc(code);
+    const char *detail = "";
+    if (rc == GF_E_UNAVAILABLE && client->last_code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        /* A refused login looks like a timeout from the outside; the last word of the client tells them
+         * apart. */
+        detail = client->last_text;
+        if (gf_kafka_rc(client->last_code) == GF_E_CONFIG) {
+            rc = GF_E_CONFIG;
+        }
+    }
+    return gf_fail(error, rc, "Kafka at %.100s: %s: %s%s%s; %s", client->config->brokers, subject,
+                   rd_kafka_err2str(code), detail[0] == '\0' ? "" : ", ", detail, rc_advice(rc));
+}
+
+enum gf_rc
+gf_kafka_metadata(struct gf_kafka_client *client, rd_kafka_topic_t *topic,
+                  const struct rd_kafka_metadata **out, struct gf_error *error)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    const rd_kafka_resp_err_t code = rd_kafka_metadata(client->handle, topic == NULL, topic, &metadata,
+                                                       gf_kafka_timeout_ms(client->config));
+    const char *const subject = topic == NULL ? "all topics" : rd_kafka_topic_name(topic);
+    gf_kafka_client_serve(client);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return gf_kafka_fail(client, code, error, "metadata of %s", subject);
+    }
+    gf_kafka_client_heard(client);
+    if (topic != NULL) {
+        assert(metadata->topic_cnt == 1);
+        if (metadata->topics[0].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            const rd_kafka_resp_err_t topic_code = metadata->topics[0].err;
+            rd_kafka_metadata_destroy(metadata);
+            return gf_kafka_fail(client, topic_code, error, "topic %s", subject);
+        }
+    }
+    *out = metadata;
+    return GF_OK;
+}
+
+enum gf_rc
+gf_kafka_topic_name(const struct gf_kafka_config *config, enum gf_topic topic,
+                    char out[GF_KAFKA_TOPIC_NAME_SIZE], struct gf_error *error)
+{
+    const char *const prefix = config->topic_prefix == NULL ? "" : config->topic_prefix;
+    const int size = snprintf(out, GF_KAFKA_TOPIC_NAME_SIZE, "%s%s", prefix, gf_topics[topic].name);
+    if (size < 0 || size >= GF_KAFKA_TOPIC_NAME_SIZE) {
+        return gf_fail(error, GF_E_CONFIG, "topic prefix '%.60s…' is too long; shorten it", prefix);
+    }
+    return GF_OK;
+}

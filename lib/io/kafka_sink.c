@@ -1,0 +1,343 @@
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "io/kafka_producer.h"
+#include "io/kafka_sink.h"
+
+#define CALL_TIMEOUT_MS 10000
+#define RETRY_WAIT_MS   50
+
+enum sink_state {
+    SINK_IDLE,
+    SINK_OPEN,   /* a transaction has begun */
+    SINK_BROKEN, /* only close may follow */
+};
+
+struct kafka_sink {
+    struct gf_sink sink;
+    const struct gf_kafka_sink_config *config;
+    struct gf_kafka_producer producer;
+    rd_kafka_consumer_group_metadata_t *group; /* NULL: no offsets are sent */
+    enum sink_state state;
+};
+
+static struct kafka_sink *
+kafka_sink_of(struct gf_sink *sink)
+{
+    return (struct kafka_sink *)sink;
+}
+
+static enum gf_rc
+sink_break(struct kafka_sink *self, enum gf_rc rc)
+{
+    self->state = SINK_BROKEN;
+    return rc;
+}
+
+/* Asks again while that is safe (`retriable`), for at most twice the request timeout. */
+typedef rd_kafka_error_t *sink_call_fn(struct kafka_sink *self, int timeout_ms, const void *argument);
+
+static rd_kafka_error_t *
+sink_call(struct kafka_sink *self, sink_call_fn *call, const void *argument)
+{
+    const int64_t deadline_us =
+        gf_kafka_now_us() + 2 * 1000 * (int64_t)gf_kafka_timeout_ms(self->config->kafka);
+    for (;;) {
+        const int64_t left_ms = (deadline_us - gf_kafka_now_us()) / 1000;
+        const int timeout_ms = left_ms < 1 ? 1 : left_ms > CALL_TIMEOUT_MS ? CALL_TIMEOUT_MS : (int)left_ms;
+        rd_kafka_error_t *const failure = call(self, timeout_ms, argument);
+        gf_kafka_client_serve(&self->producer.client);
+        if (failure == NULL || !rd_kafka_error_is_retriable(failure) || rd_kafka_error_is_fatal(failure) ||
+            gf_kafka_now_us() >= deadline_us) {
+            return failure;
+        }
+        rd_kafka_error_destroy(failure);
+        rd_kafka_poll(self->producer.client.handle, RETRY_WAIT_MS);
+    }
+}
+
+static rd_kafka_error_t *
+call_init(struct kafka_sink *self, int timeout_ms, const void *argument)
+{
+    (void)argument;
+    return rd_kafka_init_transactions(self->producer.client.handle, timeout_ms);
+}
+
+static rd_kafka_error_t *
+call_abort(struct kafka_sink *self, int timeout_ms, const void *argument)
+{
+    (void)argument;
+    return rd_kafka_abort_transaction(self->producer.client.handle, timeout_ms);
+}
+
+static rd_kafka_error_t *
+call_commit(struct kafka_sink *self, int timeout_ms, const void *argument)
+{
+    (void)argument;
+    return rd_kafka_commit_transaction(self->producer.client.handle, timeout_ms);
+}
+
+static rd_kafka_error_t *
+call_offsets(struct kafka_sink *self, int timeout_ms, const void *argument)
+{
+    const rd_kafka_topic_partition_list_t *const offsets = argument;
+    return rd_kafka_send_offsets_to_transaction(self->producer.client.handle, offsets, self->group,
+                                                timeout_ms);
+}
+
+/* Fenced or not: after a fatal error the handle refuses everything, and its first reason is what counts. */
+static enum gf_rc
+fatal_rc(struct kafka_sink *self, rd_kafka_resp_err_t code)
+{
+    char text[128];
+    const rd_kafka_resp_err_t first = rd_kafka_fatal_error(self->producer.client.handle, text, sizeof(text));
+    return gf_kafka_rc(first) == GF_E_FENCED || gf_kafka_rc(code) == GF_E_FENCED ? GF_E_FENCED
+                                                                                 : GF_E_UNKNOWN_OUTCOME;
+}
+
+/* Consumes `failure` of an open transaction when aborting cannot help (any more). */
+static enum gf_rc
+sink_fail(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what, struct gf_error *error)
+{
+    const rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
+    const enum gf_rc rc = fatal_rc(self, code);
+    const char *const advice =
+        rc == GF_E_FENCED ? "another instance runs under this id, or the transaction was open for too long"
+                          : "the producer must be made anew and the journal read";
+    gf_fail(error, rc, "Kafka transaction of '%s': %s: %s; %s", self->config->transactional_id, what,
+            rd_kafka_error_string(failure), advice);
+    rd_kafka_error_destroy(failure);
+    return sink_break(self, rc);
+}
+
+static enum gf_rc
+transaction_abort(struct kafka_sink *self, struct gf_error *error)
+{
+    assert(self->state == SINK_OPEN);
+    rd_kafka_error_t *const failure = sink_call(self, call_abort, NULL);
+    if (failure != NULL) {
+        return sink_fail(self, failure, "abort", error);
+    }
+    self->state = SINK_IDLE;
+    return GF_OK;
+}
+
+/* Consumes `failure`: aborts where Kafka asks for it, so that GF_E_TXN means that nothing is left open. */
+static enum gf_rc
+sink_settle(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what, struct gf_error *error)
+{
+    if (rd_kafka_error_is_fatal(failure) || !rd_kafka_error_txn_requires_abort(failure)) {
+        return sink_fail(self, failure, what, error);
+    }
+    char text[256];
+    snprintf(text, sizeof(text), "%s", rd_kafka_error_string(failure));
+    rd_kafka_error_destroy(failure);
+    const enum gf_rc rc = transaction_abort(self, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    return gf_fail(error, GF_E_TXN, "Kafka transaction of '%s' was aborted: %s: %s",
+                   self->config->transactional_id, what, text);
+}
+
+static enum gf_rc
+sink_begin(struct gf_sink *sink, struct gf_error *error)
+{
+    struct kafka_sink *const self = kafka_sink_of(sink);
+    assert(self->state == SINK_IDLE);
+    gf_kafka_client_serve(&self->producer.client);
+    rd_kafka_error_t *const failure = rd_kafka_begin_transaction(self->producer.client.handle);
+    if (failure != NULL) {
+        return sink_fail(self, failure, "begin", error);
+    }
+    self->state = SINK_OPEN;
+    gf_kafka_producer_reset(&self->producer);
+    return GF_OK;
+}
+
+static enum gf_rc
+append_fail(struct kafka_sink *self, const struct gf_output *output, rd_kafka_resp_err_t code,
+            struct gf_error *error)
+{
+    const char *const name = rd_kafka_topic_name(self->producer.topics[output->topic]);
+    if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+        return gf_fail(
+            error, GF_E_CONFIG,
+            "an output of %u bytes to %s/%u is larger than Kafka takes; raise message.max.bytes here "
+            "and max.message.bytes of the topic",
+            output->body.size, name, output->partition);
+    }
+    if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__FENCED) {
+        const enum gf_rc rc = fatal_rc(self, code);
+        return gf_fail(error, sink_break(self, rc), "output to %s/%u: %s", name, output->partition,
+                       rd_kafka_err2str(code));
+    }
+    if (gf_kafka_rc(code) == GF_E_NOT_FOUND || gf_kafka_rc(code) == GF_E_CONFIG) {
+        return gf_kafka_fail(&self->producer.client, code, error, "output to %s/%u", name, output->partition);
+    }
+    /* Full for too long, or the transaction is in a state that only an abort ends. */
+    return gf_fail(error, GF_E_TXN, "output to %s/%u: %s", name, output->partition, rd_kafka_err2str(code));
+}
+
+static enum gf_rc
+sink_append(struct gf_sink *sink, const struct gf_output *output, struct gf_error *error)
+{
+    struct kafka_sink *const self = kafka_sink_of(sink);
+    assert(self->state == SINK_OPEN);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    const enum gf_rc rc = gf_kafka_producer_append(&self->producer, output, &code, error);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? rc : append_fail(self, output, code, error);
+}
+
+/* Every output is on the brokers, or nothing of this transaction may be committed: offsets sent before that
+ * would let a stale owner's outputs land after its successor has started. */
+static enum gf_rc
+commit_flush(struct kafka_sink *self, struct gf_error *error)
+{
+    const rd_kafka_resp_err_t code =
+        rd_kafka_flush(self->producer.client.handle, gf_kafka_timeout_ms(self->config->kafka));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR && self->producer.failed == 0) {
+        assert(self->producer.delivered == self->producer.appended);
+        return GF_OK;
+    }
+    const unsigned long long missing = self->producer.appended - self->producer.delivered;
+    const rd_kafka_resp_err_t reason = self->producer.failed > 0 ? self->producer.failed_code : code;
+    const enum gf_rc rc = transaction_abort(self, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    if (gf_kafka_rc(reason) == GF_E_CONFIG) {
+        return gf_kafka_fail(&self->producer.client, reason, error, "%llu outputs were refused", missing);
+    }
+    return gf_fail(error, GF_E_TXN, "Kafka transaction of '%s' was aborted: %llu of %llu outputs: %s",
+                   self->config->transactional_id, missing, (unsigned long long)self->producer.appended,
+                   rd_kafka_err2str(reason));
+}
+
+/* An empty list would silently not be sent. */
+static enum gf_rc
+commit_offsets(struct kafka_sink *self, const struct gf_position *positions, uint32_t count,
+               struct gf_error *error)
+{
+    if (self->group == NULL || count == 0) {
+        return GF_OK;
+    }
+    rd_kafka_topic_partition_list_t *const list = rd_kafka_topic_partition_list_new((int)count);
+    enum gf_rc rc = GF_OK;
+    for (uint32_t index = 0; rc == GF_OK && index < count; index++) {
+        char name[GF_KAFKA_TOPIC_NAME_SIZE];
+        rc = gf_kafka_topic_name(self->config->kafka, positions[index].topic, name, error);
+        rd_kafka_topic_partition_list_add(list, name, (int32_t)positions[index].partition)->offset =
+            positions[index].offset;
+    }
+    if (rc == GF_OK) {
+        rd_kafka_error_t *const failure = sink_call(self, call_offsets, list);
+        if (failure != NULL) {
+            rc = sink_settle(self, failure, "offsets", error);
+        }
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return rc;
+}
+
+static enum gf_rc
+sink_commit(struct gf_sink *sink, const struct gf_position *positions, uint32_t position_count,
+            struct gf_error *error)
+{
+    struct kafka_sink *const self = kafka_sink_of(sink);
+    assert(self->state == SINK_OPEN);
+    enum gf_rc rc = commit_flush(self, error);
+    if (rc == GF_OK) {
+        rc = commit_offsets(self, positions, position_count, error);
+    }
+    if (rc != GF_OK) {
+        return rc;
+    }
+    rd_kafka_error_t *const failure = sink_call(self, call_commit, NULL);
+    if (failure != NULL) {
+        return sink_settle(self, failure, "commit", error);
+    }
+    self->state = SINK_IDLE;
+    return GF_OK;
+}
+
+static enum gf_rc
+sink_abort(struct gf_sink *sink, struct gf_error *error)
+{
+    struct kafka_sink *const self = kafka_sink_of(sink);
+    assert(self->state != SINK_BROKEN);
+    return self->state == SINK_OPEN ? transaction_abort(self, error) : GF_OK;
+}
+
+static void
+sink_close(struct gf_sink *sink)
+{
+    if (sink == NULL) {
+        return;
+    }
+    struct kafka_sink *const self = kafka_sink_of(sink);
+    if (self->state == SINK_OPEN) {
+        /* Only a courtesy to readers: what stays open is ended by the next open, or by the broker's timeout.
+         */
+        rd_kafka_error_t *const failure =
+            rd_kafka_abort_transaction(self->producer.client.handle, CALL_TIMEOUT_MS);
+        if (failure != NULL) {
+            rd_kafka_error_destroy(failure);
+        }
+    }
+    if (self->group != NULL) {
+        rd_kafka_consumer_group_metadata_destroy(self->group);
+    }
+    gf_kafka_producer_close(&self->producer);
+    free(self);
+}
+
+static enum gf_rc
+transactions_init(struct kafka_sink *self, struct gf_error *error)
+{
+    rd_kafka_error_t *const failure = sink_call(self, call_init, NULL);
+    if (failure == NULL) {
+        return GF_OK;
+    }
+    const rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
+    rd_kafka_error_destroy(failure);
+    return gf_kafka_fail(&self->producer.client, code, error, "transactional id '%s'",
+                         self->config->transactional_id);
+}
+
+static const struct gf_sink_ops kafka_sink_ops = {
+    .name = "kafka",
+    .begin = sink_begin,
+    .append = sink_append,
+    .commit = sink_commit,
+    .abort = sink_abort,
+    .close = sink_close,
+};
+
+enum gf_rc
+gf_kafka_sink_open(const struct gf_kafka_sink_config *config, struct gf_sink **out, struct gf_error *error)
+{
+    assert(config->transactional_id != NULL);
+    assert(config->schema_ids != NULL);
+    struct kafka_sink *const self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        return gf_fail(error, GF_E_NO_MEMORY, "no memory for a Kafka sink");
+    }
+    self->sink.ops = &kafka_sink_ops;
+    self->config = config;
+    if (config->group != NULL) {
+        self->group = rd_kafka_consumer_group_metadata_new(config->group);
+    }
+    enum gf_rc rc = gf_kafka_producer_open(&self->producer, config->kafka, config->schema_ids,
+                                           config->transactional_id, config->transaction_timeout, error);
+    if (rc == GF_OK) {
+        rc = transactions_init(self, error);
+    }
+    if (rc != GF_OK) {
+        sink_close(&self->sink);
+        return rc;
+    }
+    *out = &self->sink;
+    return GF_OK;
+}

@@ -1,0 +1,470 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "codec/records.h"
+#include "io/kafka_client.h"
+#include "io/kafka_source.h"
+#include "io/kafka_window.h"
+
+#define PUMP_COUNT    4096
+#define RETRY_WAIT_MS 50
+
+struct source_partition {
+    struct gf_kafka_window window;
+    rd_kafka_queue_t *queue; /* NULL: not being fetched */
+};
+
+struct source_topic {
+    rd_kafka_topic_t *handle;
+    struct source_partition **partitions;
+    uint32_t count;
+};
+
+struct kafka_source {
+    struct gf_source source;
+    struct gf_kafka_client committed;
+    struct gf_kafka_client uncommitted; /* opened when the journal's end is first asked for */
+    struct source_topic topics[GF_TOPIC_COUNT];
+    rd_kafka_message_t *messages[PUMP_COUNT];
+};
+
+static struct kafka_source *
+kafka_source_of(struct gf_source *source)
+{
+    return (struct kafka_source *)source;
+}
+
+static int
+wait_ms_of(struct gf_duration wait)
+{
+    const int64_t wait_ms = (wait.us + 999) / 1000;
+    return wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms;
+}
+
+static enum gf_rc
+topic_at(struct kafka_source *self, enum gf_topic topic, struct source_topic **out, struct gf_error *error)
+{
+    assert((unsigned)topic < GF_TOPIC_COUNT);
+    struct source_topic *const entry = &self->topics[topic];
+    if (entry->handle == NULL) {
+        char name[GF_KAFKA_TOPIC_NAME_SIZE];
+        const enum gf_rc rc = gf_kafka_topic_name(self->committed.config, topic, name, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+        entry->handle = rd_kafka_topic_new(self->committed.handle, name, NULL);
+        if (entry->handle == NULL) {
+            return gf_kafka_fail(&self->committed, rd_kafka_last_error(), error, "topic %s", name);
+        }
+    }
+    *out = entry;
+    return GF_OK;
+}
+
+static enum gf_rc
+partition_at(struct kafka_source *self, enum gf_topic topic, uint32_t partition,
+             struct source_partition **out, struct gf_error *error)
+{
+    struct source_topic *entry = NULL;
+    const enum gf_rc rc = topic_at(self, topic, &entry, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    if (partition >= entry->count) {
+        const uint32_t count = partition + 1;
+        struct source_partition **const grown =
+            realloc(entry->partitions, count * sizeof(struct source_partition *));
+        if (grown == NULL) {
+            return gf_fail(error, GF_E_NO_MEMORY, "no memory for %u partitions", count);
+        }
+        for (uint32_t index = entry->count; index < count; index++) {
+            grown[index] = NULL;
+        }
+        entry->partitions = grown;
+        entry->count = count;
+    }
+    if (entry->partitions[partition] == NULL) {
+        struct source_partition *const fresh = calloc(1, sizeof(*fresh));
+        if (fresh == NULL) {
+            return gf_fail(error, GF_E_NO_MEMORY, "no memory for a partition");
+        }
+        gf_kafka_window_init(&fresh->window, topic, partition, gf_topics[topic].is_reference);
+        entry->partitions[partition] = fresh;
+    }
+    *out = entry->partitions[partition];
+    return GF_OK;
+}
+
+static void
+partition_stop(const struct source_topic *topic, struct source_partition *partition)
+{
+    if (partition->queue != NULL) {
+        rd_kafka_consume_stop(topic->handle, (int32_t)partition->window.partition);
+        rd_kafka_queue_destroy(partition->queue);
+        partition->queue = NULL;
+    }
+}
+
+/* A seek takes a new queue, into which nothing can come that was fetched for the old position. */
+static enum gf_rc
+partition_start(struct kafka_source *self, struct source_partition *partition, int64_t offset,
+                struct gf_error *error)
+{
+    const struct source_topic *const topic = &self->topics[partition->window.topic];
+    partition_stop(topic, partition);
+    gf_kafka_window_start(&partition->window, offset);
+
+    rd_kafka_queue_t *const queue = rd_kafka_queue_new(self->committed.handle);
+    const int32_t number = (int32_t)partition->window.partition;
+    if (rd_kafka_consume_start_queue(topic->handle, number, offset, queue) != 0) {
+        const rd_kafka_resp_err_t code = rd_kafka_last_error();
+        rd_kafka_queue_destroy(queue);
+        return gf_kafka_fail(&self->committed, code, error, "%s/%d", rd_kafka_topic_name(topic->handle),
+                             number);
+    }
+    partition->queue = queue;
+    return GF_OK;
+}
+
+/* The offset that Kafka's list-offsets request names for `time_ms`: also RD_KAFKA_OFFSET_BEGINNING and _END,
+ * the latter by the handle's isolation level. rd_kafka_query_watermark_offsets of librdkafka 2.0.2 would wait
+ * for ever for a broker that is down. */
+static enum gf_rc
+offset_query(struct gf_kafka_client *client, const char *name, uint32_t partition, int64_t time_ms,
+             int64_t *offset_out, struct gf_error *error)
+{
+    const int64_t deadline_us = gf_kafka_now_us() + (int64_t)gf_kafka_timeout_ms(client->config) * 1000;
+    rd_kafka_topic_partition_list_t *const list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *const entry =
+        rd_kafka_topic_partition_list_add(list, name, (int32_t)partition);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    bool is_again = true;
+    while (is_again) {
+        const int64_t left_ms = (deadline_us - gf_kafka_now_us()) / 1000;
+        entry->offset = time_ms;
+        entry->err = RD_KAFKA_RESP_ERR_NO_ERROR;
+        code = rd_kafka_offsets_for_times(client->handle, list, left_ms < 1 ? 1 : (int)left_ms);
+        code = code == RD_KAFKA_RESP_ERR_NO_ERROR ? entry->err : code;
+        is_again = code != RD_KAFKA_RESP_ERR_NO_ERROR && gf_kafka_rc(code) == GF_E_UNAVAILABLE &&
+                   gf_kafka_now_us() < deadline_us;
+        rd_kafka_poll(client->handle, is_again ? RETRY_WAIT_MS : 0);
+    }
+    const int64_t offset = entry->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return gf_kafka_fail(client, code, error, "ends of %s/%u", name, partition);
+    }
+    gf_kafka_client_heard(client);
+    *offset_out = offset;
+    return GF_OK;
+}
+
+static enum gf_rc
+ends_query(struct gf_kafka_client *client, const char *name, uint32_t partition, int64_t *first_out,
+           int64_t *end_out, struct gf_error *error)
+{
+    int64_t first = 0, end = 0;
+    enum gf_rc rc = offset_query(client, name, partition, RD_KAFKA_OFFSET_BEGINNING, &first, error);
+    if (rc == GF_OK) {
+        rc = offset_query(client, name, partition, RD_KAFKA_OFFSET_END, &end, error);
+    }
+    if (rc != GF_OK) {
+        return rc;
+    }
+    assert(first >= 0);
+    *first_out = first;
+    /* The last stable offset may be behind a first offset that was just moved. */
+    *end_out = end > first ? end : first;
+    return GF_OK;
+}
+
+/* The broker does not have the offset that we fetch from. `wanted` is the reader's. A reference topic begins
+ * where the log begins, if that is not behind the reader. */
+static enum gf_rc
+partition_lost(struct kafka_source *self, struct source_partition *partition, int64_t wanted,
+               struct gf_error *error)
+{
+    const char *const name = rd_kafka_topic_name(self->topics[partition->window.topic].handle);
+    const uint32_t number = partition->window.partition;
+    int64_t first = 0, end = 0;
+    const enum gf_rc rc = ends_query(&self->committed, name, number, &first, &end, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    if (partition->window.is_keeping && partition->window.to == 0 && first > 0 && wanted >= first) {
+        return partition_start(self, partition, first, error);
+    }
+    return gf_fail(error, GF_E_LOST, "%s/%u: offset %lld is needed, but the topic holds %lld to %lld; %s",
+                   name, number, (long long)wanted, (long long)first, (long long)end,
+                   wanted < first ? "restore a newer snapshot, or raise the retention of the topic"
+                                  : "the topic was made anew or lost its end: restore the topic");
+}
+
+static enum gf_rc
+message_error(struct kafka_source *self, struct source_partition *partition, rd_kafka_resp_err_t code,
+              int64_t wanted, struct gf_error *error)
+{
+    const struct source_topic *const topic = &self->topics[partition->window.topic];
+    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+        partition_stop(topic, partition);
+        return partition_lost(self, partition, wanted, error);
+    }
+    if (gf_kafka_rc(code) == GF_E_UNAVAILABLE) {
+        return GF_OK; /* librdkafka tries again by itself; gf_kafka_client_check says when that is too long */
+    }
+    partition_stop(topic, partition);
+    return gf_kafka_fail(&self->committed, code, error, "%s/%u", rd_kafka_topic_name(topic->handle),
+                         partition->window.partition);
+}
+
+/* Moves what has been fetched into the window; the rest of a batch that holds an error is dropped with it. */
+static enum gf_rc
+messages_add(struct kafka_source *self, struct source_partition *partition, size_t count, int64_t wanted,
+             struct gf_error *error)
+{
+    enum gf_rc rc = GF_OK;
+    for (size_t index = 0; index < count; index++) {
+        rd_kafka_message_t *const message = self->messages[index];
+        if (rc == GF_OK && message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            rc = gf_kafka_window_add(&partition->window, message, error);
+            continue;
+        }
+        const rd_kafka_resp_err_t code = message->err;
+        const int64_t offset = message->offset;
+        rd_kafka_message_destroy(message);
+        if (rc != GF_OK) {
+            continue;
+        }
+        if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            gf_kafka_window_reach(&partition->window, offset);
+        } else {
+            rc = message_error(self, partition, code, wanted, error);
+        }
+    }
+    if (count > 0 && rc == GF_OK) {
+        gf_kafka_client_heard(&self->committed);
+    }
+    return rc;
+}
+
+/* A batch call waits until the batch is full, so only a call for a single message may wait. */
+static enum gf_rc
+partition_pump(struct kafka_source *self, struct source_partition *partition, int wait_ms, int64_t wanted,
+               struct gf_error *error)
+{
+    const size_t batch = wait_ms > 0 ? 1 : PUMP_COUNT;
+    const ssize_t count = rd_kafka_consume_batch_queue(partition->queue, wait_ms, self->messages, batch);
+    if (count < 0) {
+        return gf_kafka_fail(&self->committed, rd_kafka_last_error(), error, "%s/%u",
+                             rd_kafka_topic_name(self->topics[partition->window.topic].handle),
+                             partition->window.partition);
+    }
+    return messages_add(self, partition, (size_t)count, wanted, error);
+}
+
+/* Makes the window hold what a read from `offset` needs, as far as that has come within `wait`. */
+static enum gf_rc
+partition_fill(struct kafka_source *self, struct source_partition *partition, int64_t offset, int64_t end,
+               struct gf_duration wait, uint32_t count_max, struct gf_error *error)
+{
+    const struct gf_kafka_window *const window = &partition->window;
+    if (window->to >= end || gf_kafka_window_left(window, offset) >= count_max) {
+        return GF_OK;
+    }
+    enum gf_rc rc = partition_pump(self, partition, 0, offset, error);
+    const bool is_empty = window->to <= offset;
+    if (rc == GF_OK && is_empty && wait.us > 0) {
+        rc = partition_pump(self, partition, wait_ms_of(wait), offset, error);
+        if (rc == GF_OK && window->to > offset) {
+            rc = partition_pump(self, partition, 0, offset, error);
+        }
+    }
+    return rc;
+}
+
+static enum gf_rc
+source_read(struct gf_source *source, enum gf_topic topic, uint32_t number, int64_t offset, int64_t end,
+            struct gf_duration wait, struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
+            int64_t *next_out, struct gf_error *error)
+{
+    assert(offset >= 0);
+    assert(count_max > 0);
+    struct kafka_source *const self = kafka_source_of(source);
+    struct source_partition *partition = NULL;
+    enum gf_rc rc = partition_at(self, topic, number, &partition, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    struct gf_kafka_window *const window = &partition->window;
+    const bool is_fetching = partition->queue != NULL;
+    if (window->is_keeping && is_fetching && offset < window->from) {
+        return partition_lost(self, partition, offset, error);
+    }
+    if (!is_fetching || (!window->is_keeping && !gf_kafka_window_covers(window, offset))) {
+        rc = partition_start(self, partition, window->is_keeping ? 0 : offset, error);
+    }
+    if (rc == GF_OK) {
+        rc = partition_fill(self, partition, offset, end, wait, count_max, error);
+    }
+    if (rc != GF_OK) {
+        return rc;
+    }
+    int64_t next = offset;
+    const uint32_t count = gf_kafka_window_take(window, offset, end, records_out, count_max, &next);
+    if (count == 0 && next == offset) {
+        rc = gf_kafka_client_check(&self->committed, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+    }
+    *count_out = count;
+    *next_out = next;
+    return GF_OK;
+}
+
+static enum gf_rc
+source_partitions(struct gf_source *source, enum gf_topic topic, uint32_t *count_out, struct gf_error *error)
+{
+    struct kafka_source *const self = kafka_source_of(source);
+    struct source_topic *entry = NULL;
+    enum gf_rc rc = topic_at(self, topic, &entry, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    const struct rd_kafka_metadata *metadata = NULL;
+    rc = gf_kafka_metadata(&self->committed, entry->handle, &metadata, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    *count_out = (uint32_t)metadata->topics[0].partition_cnt;
+    rd_kafka_metadata_destroy(metadata);
+    return GF_OK;
+}
+
+static enum gf_rc
+uncommitted_open(struct kafka_source *self, struct gf_error *error)
+{
+    if (self->uncommitted.handle != NULL) {
+        return GF_OK;
+    }
+    rd_kafka_conf_t *conf = NULL;
+    const struct gf_kafka_config *const config = self->committed.config;
+    const enum gf_rc rc = gf_kafka_conf_new(config, GF_KAFKA_READ_UNCOMMITTED, &conf, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    return gf_kafka_client_open(&self->uncommitted, config, GF_KAFKA_READ_UNCOMMITTED, conf, error);
+}
+
+static enum gf_rc
+source_ends(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t *first_out,
+            int64_t *end_out, struct gf_error *error)
+{
+    struct kafka_source *const self = kafka_source_of(source);
+    struct gf_kafka_client *client = &self->committed;
+    struct source_topic *entry = NULL;
+    enum gf_rc rc = topic_at(self, topic, &entry, error);
+    if (rc == GF_OK && topic == GF_TOPIC_JOURNAL) {
+        client = &self->uncommitted;
+        rc = uncommitted_open(self, error);
+    }
+    if (rc != GF_OK) {
+        return rc;
+    }
+    return ends_query(client, rd_kafka_topic_name(entry->handle), partition, first_out, end_out, error);
+}
+
+static enum gf_rc
+source_offset_at(struct gf_source *source, enum gf_topic topic, uint32_t partition, struct gf_time time,
+                 int64_t *offset_out, struct gf_error *error)
+{
+    struct kafka_source *const self = kafka_source_of(source);
+    struct gf_kafka_client *const client = &self->committed;
+    struct source_topic *entry = NULL;
+    enum gf_rc rc = topic_at(self, topic, &entry, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    const char *const name = rd_kafka_topic_name(entry->handle);
+    int64_t first = 0, end = 0;
+    rc = ends_query(client, name, partition, &first, &end, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    /* Kafka counts in milliseconds: round up, so that no record before `time` is found. */
+    const int64_t time_ms = time.us <= 0 ? 0 : time.us / 1000 + (time.us % 1000 != 0);
+    int64_t found = -1;
+    rc = offset_query(client, name, partition, time_ms, &found, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    *offset_out = found >= 0 && found < end ? found : end;
+    return GF_OK;
+}
+
+static void
+source_release(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t offset)
+{
+    const struct source_topic *const entry = &kafka_source_of(source)->topics[topic];
+    if (partition < entry->count && entry->partitions[partition] != NULL) {
+        gf_kafka_window_release(&entry->partitions[partition]->window, offset);
+    }
+}
+
+static void
+source_close(struct gf_source *source)
+{
+    if (source == NULL) {
+        return;
+    }
+    struct kafka_source *const self = kafka_source_of(source);
+    for (size_t topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+        struct source_topic *const entry = &self->topics[topic];
+        for (uint32_t index = 0; index < entry->count; index++) {
+            if (entry->partitions[index] != NULL) {
+                gf_kafka_window_fini(&entry->partitions[index]->window);
+                partition_stop(entry, entry->partitions[index]);
+                free(entry->partitions[index]);
+            }
+        }
+        free(entry->partitions);
+        if (entry->handle != NULL) {
+            rd_kafka_topic_destroy(entry->handle);
+        }
+    }
+    gf_kafka_client_close(&self->uncommitted);
+    gf_kafka_client_close(&self->committed);
+    free(self);
+}
+
+static const struct gf_source_ops kafka_source_ops = {
+    .name = "kafka",
+    .partitions = source_partitions,
+    .ends = source_ends,
+    .offset_at = source_offset_at,
+    .read = source_read,
+    .release = source_release,
+    .close = source_close,
+};
+
+enum gf_rc
+gf_kafka_source_open(const struct gf_kafka_config *config, struct gf_source **out, struct gf_error *error)
+{
+    struct kafka_source *const self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        return gf_fail(error, GF_E_NO_MEMORY, "no memory for a Kafka source");
+    }
+    self->source.ops = &kafka_source_ops;
+    rd_kafka_conf_t *conf = NULL;
+    enum gf_rc rc = gf_kafka_conf_new(config, GF_KAFKA_READ_COMMITTED, &conf, error);
+    if (rc == GF_OK) {
+        rc = gf_kafka_client_open(&self->committed, config, GF_KAFKA_READ_COMMITTED, conf, error);
+    }
+    if (rc != GF_OK) {
+        free(self);
+        return rc;
+    }
+    *out = &self->source;
+    return GF_OK;
+}

@@ -18,7 +18,8 @@ reading_time(const struct gf_meter_reading *reading, struct gf_time *out, struct
         return gf_fail(error, GF_E_BAD_FIELD, "kind: neither INTERVAL nor REGISTER");
     }
     if (interval_s < INTERVAL_S_MIN || interval_s > INTERVAL_S_MAX || INTERVAL_S_MAX % interval_s != 0) {
-        return gf_fail(error, GF_E_BAD_FIELD, "interval_s: %d is not a part of a day from 300 to 86400", interval_s);
+        return gf_fail(error, GF_E_BAD_FIELD, "interval_s: %d is not a part of a day from 300 to 86400",
+                       interval_s);
     }
     *out = gf_time_add(reading->interval_start, (struct gf_duration){interval_s * GF_US_PER_S});
     return GF_OK;
@@ -64,7 +65,8 @@ gf_event_time(enum gf_topic topic, const void *body, struct gf_time *out, struct
         return rc;
     }
     if (!gf_time_is_valid(time)) {
-        return gf_fail(error, GF_E_BAD_FIELD, "event time %lld us is outside [1970, 2200)", (long long)time.us);
+        return gf_fail(error, GF_E_BAD_FIELD, "event time %lld us is outside [1970, 2200)",
+                       (long long)time.us);
     }
     *out = time;
     return GF_OK;

@@ -1,0 +1,256 @@
+#include "job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/records.h"
+#include "io/memory_map.h"
+#include "io/rocks_store.h"
+
+/* Lines for people on a terminal, lines for machines elsewhere, unless the configuration says otherwise. */
+static void
+talk_init(struct job *job)
+{
+    uint32_t width = 0;
+    const bool is_terminal = gf_screen_detect(&width);
+    gf_screen_init(&job->screen, job->clock, gf_text_sink_stderr(), is_terminal);
+    job->screen.width = width;
+    const int32_t format = job->config->logging.format;
+    job->logger = (struct gf_logger){
+        .clock = job->clock,
+        .sink = gf_screen_sink(&job->screen),
+        .level = (enum gf_logger_level)job->config->logging.level,
+        .format = format == GF_CONFIG_FORMAT_JSON ? GF_FORMAT_JSON : GF_FORMAT_LOGFMT,
+    };
+    job->screen.logger = &job->logger;
+    gf_bar_init(&job->bar, &job->screen);
+}
+
+enum gf_rc
+job_configure(const struct verb *verb, const struct job_flags *flags, struct job *job)
+{
+    *job = (struct job){.clock = gf_system_clock()};
+    if (flags->config == NULL) {
+        verb_usage(verb, "-c CONFIG is needed");
+        return GF_E_USAGE;
+    }
+    struct gf_complaints *complaints = calloc(1, sizeof(*complaints));
+    if (complaints == NULL) {
+        return GF_E_NO_MEMORY;
+    }
+    const enum gf_rc rc =
+        gf_config_load(flags->config, flags->overrides, flags->override_count, &job->config, complaints);
+    gf_complaints_print(complaints, stderr);
+    free(complaints);
+    if (rc == GF_OK) {
+        talk_init(job);
+    }
+    return rc;
+}
+
+/* librdkafka's properties out of the configuration's map; the caller frees them. */
+static enum gf_rc
+properties_make(const struct gf_config *config, struct gf_kafka_config *out, struct gf_kafka_property **properties_out)
+{
+    const uint32_t count = config == NULL ? 0 : config->kafka.properties.count;
+    struct gf_kafka_property *properties = calloc((size_t)count + 2, sizeof(*properties));
+    if (properties == NULL) {
+        return GF_E_NO_MEMORY;
+    }
+    uint32_t at = 0;
+    if (config != NULL && config->kafka.client_id[0] != '\0') {
+        properties[at++] = (struct gf_kafka_property){"client.id", config->kafka.client_id};
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        properties[at++] = (struct gf_kafka_property){config->kafka.properties.items[i].key,
+                                                      config->kafka.properties.items[i].value};
+    }
+    *out = (struct gf_kafka_config){
+        .topic_prefix = config == NULL || config->kafka.topic_prefix[0] == '\0' ? NULL : config->kafka.topic_prefix,
+        .properties = properties,
+        .property_count = at,
+        .request_timeout = config == NULL ? (struct gf_duration){0} : config->kafka.request_timeout,
+    };
+    *properties_out = properties;
+    return GF_OK;
+}
+
+static const char *
+text_or_null(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
+static struct gf_registry_options
+registry_options(const struct gf_config *config)
+{
+    struct gf_registry_options options = {.kind = GF_REGISTRY_BUILT_IN};
+    if (config == NULL) {
+        return options;
+    }
+    options.user = text_or_null(config->schemas.user);
+    options.password = text_or_null(config->schemas.password);
+    options.ca_path = text_or_null(config->schemas.ca);
+    options.subject_prefix = text_or_null(config->schemas.subject_prefix);
+    options.may_register = config->schemas.is_register;
+    options.timeout_ms = (uint32_t)(config->schemas.timeout.us / 1000);
+    if (config->registry_kind == GF_CONFIG_REGISTRY_FOLDER) {
+        options.kind = GF_REGISTRY_FOLDER;
+        options.folder = config->registry_rest;
+    } else if (config->registry_kind == GF_CONFIG_REGISTRY_HTTP) {
+        options.kind = GF_REGISTRY_HTTP;
+        options.url = config->registry_rest;
+    }
+    return options;
+}
+
+enum gf_rc
+job_log_open(const struct gf_config *config, const char *name, bool with_sink,
+             struct gf_kafka_property **properties_out, struct gf_log **out, struct gf_error *error)
+{
+    struct gf_log_options options = {.name = name,
+                                     .partitions = config == NULL ? 0 : (uint32_t)config->partitions,
+                                     .registry = registry_options(config),
+                                     .with_sink = with_sink};
+    if (config != NULL) {
+        options.transactional_id = config->kafka.transactional_id;
+        options.group = text_or_null(config->kafka.group);
+    }
+    enum gf_rc rc = properties_make(config, &options.kafka, properties_out);
+    if (rc == GF_OK) {
+        rc = gf_log_open(&options, out, error);
+    }
+    return rc;
+}
+
+static enum gf_rc
+store_open(struct job *job, enum job_store kind, const char *path, struct gf_error *error)
+{
+    const struct gf_rocks_store_options options = {
+        .path = kind == JOB_STORE_SCRATCH ? path : job->config->store,
+        .block_cache_bytes = (uint64_t)job->config->state.block_cache,
+        .is_read_only = kind == JOB_STORE_READ_ONLY,
+    };
+    return gf_rocks_store_open(&options, &job->store, error);
+}
+
+static enum gf_rc
+shards_open(struct job *job, bool accept_refold, struct gf_error *error)
+{
+    const struct gf_config *config = job->config;
+    struct gf_source *source = gf_log_source(job->log);
+    enum gf_rc rc = source->ops->partitions(source, GF_TOPIC_METER_READINGS, &job->shard_count, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    job->shards = calloc(job->shard_count, sizeof(job->shards[0]));
+    if (job->shards == NULL) {
+        return gf_fail(error, GF_E_NO_MEMORY, "%s", gf_rc_text(GF_E_NO_MEMORY));
+    }
+    const bool is_kafka = config->log_kind == GF_CONFIG_LOG_KAFKA;
+    for (uint32_t i = 0; rc == GF_OK && i < job->shard_count; i++) {
+        const struct gf_shard_options options = {
+            .shard = i,
+            .shard_count = job->shard_count,
+            .is_arrival = config->order == GF_CONFIG_ORDER_ARRIVAL,
+            .customers_max = (uint32_t)config->state.customers_max,
+            .timers_max = (uint32_t)config->state.timers_max,
+            .batch_records = (uint32_t)config->batch_records,
+            .sweep_records = config->sweep.records,
+            .accept_refold = accept_refold,
+            .config = config,
+            .zones = &job->zones,
+            .instance = is_kafka ? config->kafka.client_id : NULL,
+            .transactional_id = is_kafka ? config->kafka.transactional_id : NULL,
+            .reserve = gf_memory_reserve,
+            .release = gf_memory_release,
+        };
+        rc = gf_shard_new(&options, source, gf_log_lookup(job->log), job->store, &job->shards[i], error);
+    }
+    return rc;
+}
+
+enum gf_rc
+job_open(struct job *job, bool with_sink, enum job_store store, const char *path, bool accept_refold,
+         struct gf_error *error)
+{
+    enum gf_rc rc = gf_zones_load(text_or_null(job->config->time.zones), &job->zones, error);
+    if (rc == GF_OK) {
+        rc = job_log_open(job->config, job->config->log, with_sink, &job->properties, &job->log, error);
+    }
+    if (rc == GF_OK) {
+        rc = store_open(job, store, path, error);
+    }
+    if (rc == GF_OK) {
+        rc = shards_open(job, accept_refold, error);
+    }
+    return rc;
+}
+
+void
+job_close(struct job *job)
+{
+    for (uint32_t i = 0; job->shards != NULL && i < job->shard_count; i++) {
+        gf_shard_free(job->shards[i]);
+    }
+    free(job->shards);
+    if (job->store != NULL) {
+        job->store->ops->close(job->store);
+    }
+    gf_log_close(job->log);
+    free(job->properties);
+    gf_zones_free(&job->zones);
+    gf_config_free(job->config);
+    *job = (struct job){0};
+}
+
+static const struct {
+    enum gf_topic topic;
+    const char *label;
+} outputs[] = {
+    {GF_TOPIC_TARIFF_ADJUSTMENTS, "tariff adjustments"}, {GF_TOPIC_ARREARS_ALERTS, "arrears alerts"},
+    {GF_TOPIC_FRAUD_FLAGS, "fraud flags"},               {GF_TOPIC_DATA_QUALITY, "data quality"},
+    {GF_TOPIC_DEAD_LETTERS, "dead letters"},
+};
+
+void
+job_summary_print(const struct job *job, bool as_json, double seconds)
+{
+    struct gf_tally total = {0};
+    int64_t counts[GF_TOPIC_COUNT] = {0};
+    for (uint32_t i = 0; i < job->shard_count; i++) {
+        const struct gf_tally *tally = gf_shard_tally(job->shards[i]);
+        total.records += tally->records;
+        total.processed += tally->processed;
+        total.filtered += tally->filtered;
+        total.late += tally->late;
+        total.dead += tally->dead;
+        total.effects += tally->effects;
+        for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+            counts[topic] += gf_shard_effect_counts(job->shards[i])[topic];
+        }
+    }
+    const size_t output_count = sizeof(outputs) / sizeof(outputs[0]);
+    if (as_json) {
+        printf("{\"in\": %lld, \"processed\": %lld, \"filtered\": %lld, \"late\": %lld, \"dead_lettered\": %lld, "
+               "\"out\": %lld, \"seconds\": %.3f, \"outputs\": {",
+               (long long)total.records, (long long)total.processed, (long long)total.filtered,
+               (long long)total.late, (long long)total.dead, (long long)total.effects, seconds);
+        for (size_t i = 0; i < output_count; i++) {
+            printf("%s\"%s\": %lld", i > 0 ? ", " : "", gf_topics[outputs[i].topic].name,
+                   (long long)counts[outputs[i].topic]);
+        }
+        printf("}}\n");
+        return;
+    }
+    printf("%-20s %12lld   since the first batch, all shards\n", "records in", (long long)total.records);
+    printf("%-20s %12lld\n%-20s %12lld   duplicates and superseded reference records\n", "processed",
+           (long long)total.processed, "filtered", (long long)total.filtered);
+    printf("%-20s %12lld\n%-20s %12lld\n", "late", (long long)total.late, "dead-lettered", (long long)total.dead);
+    printf("%-20s %12lld\n", "out", (long long)total.effects);
+    for (size_t i = 0; i < output_count; i++) {
+        printf("  %-18s %12lld   this run\n", outputs[i].label, (long long)counts[outputs[i].topic]);
+    }
+    printf("%-20s %12.2f s\n", "took", seconds);
+}

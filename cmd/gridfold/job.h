@@ -1,0 +1,55 @@
+/* Job: everything a configuration names, opened: log, store, zones and one shard for each partition. */
+#ifndef GF_CMD_JOB_H
+#define GF_CMD_JOB_H
+
+#include "config/config.h"
+#include "io/log.h"
+#include "io/log_open.h"
+#include "io/status.h"
+#include "io/system_clock.h"
+#include "loop/shard.h"
+#include "verb.h"
+
+#define OVERRIDE_COUNT_MAX 64
+
+/* What most verbs take: -c CONFIG and --set. */
+struct job_flags {
+    const char *config;
+    const char *overrides[OVERRIDE_COUNT_MAX];
+    uint32_t override_count;
+};
+
+struct job {
+    struct gf_config *config;
+    struct gf_zones zones;
+    struct gf_log *log;
+    struct gf_store *store;
+    struct gf_shard **shards;
+    uint32_t shard_count;
+    struct gf_clock *clock;
+    struct gf_screen screen;
+    struct gf_logger logger; /* to standard error, above the screen's line */
+    struct gf_bar bar;       /* progress of recoveries and replays */
+    struct gf_kafka_property *properties;
+};
+
+/* Loads and checks the configuration, and prints what is wrong with it. Errors: GF_E_CONFIG, GF_E_USAGE (no -c). */
+GF_MUST_USE enum gf_rc job_configure(const struct verb *verb, const struct job_flags *flags, struct job *job);
+
+enum job_store { JOB_STORE_OWN, JOB_STORE_SCRATCH, JOB_STORE_READ_ONLY };
+
+/* Opens the log (with the right to write when `with_sink`), the store and the shards. SCRATCH: an empty store in `path`.
+ * Prints what fails. */
+GF_MUST_USE enum gf_rc job_open(struct job *job, bool with_sink, enum job_store store, const char *path,
+                                bool accept_refold, struct gf_error *error);
+void job_close(struct job *job);
+
+/* The log that a name or a configuration's `log` stands for, for verbs that need no shards. */
+GF_MUST_USE enum gf_rc job_log_open(const struct gf_config *config, const char *name, bool with_sink,
+                                    struct gf_kafka_property **properties_out, struct gf_log **out,
+                                    struct gf_error *error);
+
+/* The summary that ends a run: records in, processed, …, out, as text or JSON. */
+void job_summary_print(const struct job *job, bool as_json, double seconds);
+
+#endif

@@ -1,0 +1,486 @@
+#include "loop/shard.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/records.h"
+#include "loop/shard_parts.h"
+
+#define EFFECT_BYTES_MAX (UINT32_C(256) << 20)
+
+static size_t
+align64(size_t size)
+{
+    return (size + 63) & ~(size_t)63;
+}
+
+static size_t
+work_lay(struct gf_shard *shard, uint8_t *memory)
+{
+    const struct {
+        void **member;
+        size_t size;
+    } parts[] = {
+        {(void **)&shard->journal_buffer, GF_JOURNAL_SIZE_MAX},
+        {&shard->journal_arena, JOURNAL_ARENA_SIZE},
+        {(void **)&shard->config_text, CONFIG_TEXT_SIZE_MAX},
+        {(void **)&shard->wanted, WANTED_COUNT_MAX * sizeof(struct gf_store_block)},
+        {(void **)&shard->found, WANTED_COUNT_MAX * sizeof(struct gf_store_block)},
+        {(void **)&shard->wanted_slices, WANTED_COUNT_MAX * sizeof(uint32_t)},
+        {(void **)&shard->journal_inputs, GF_MERGE_INPUT_COUNT_MAX * sizeof(struct gf_journal_input)},
+    };
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (memory != NULL) {
+            *parts[i].member = memory + size;
+        }
+        size += align64(parts[i].size);
+    }
+    return size;
+}
+
+static enum gf_rc
+memory_reserve(const struct gf_shard_options *options, size_t size, void **out, struct gf_error *error)
+{
+    *out = options->reserve(size);
+    if (*out == NULL) {
+        return gf_fail(error, GF_E_NO_MEMORY, "no room for %zu MiB of address space: lower state.customers_max",
+                       size >> 20);
+    }
+    return GF_OK;
+}
+
+static enum gf_rc
+engine_make(struct gf_shard *shard, struct gf_error *error)
+{
+    const struct gf_shard_options *options = &shard->options;
+    const struct gf_engine_options engine_options = {
+        .shard = options->shard,
+        .shard_count = options->shard_count,
+        .entity_count_max = options->customers_max,
+        .timer_count_max = options->timers_max,
+        .effect_bytes_max = EFFECT_BYTES_MAX,
+        .reference = {.prices_per_zone_max = 40000, .supplies_per_zone_max = 40000},
+    };
+    shard->engine_size = gf_engine_size(&engine_options);
+    const enum gf_rc rc = memory_reserve(options, shard->engine_size, &shard->engine_memory, error);
+    if (rc == GF_OK) {
+        shard->engine = gf_engine_init(shard->engine_memory, &engine_options);
+    }
+    return rc;
+}
+
+static enum gf_rc
+feed_make(struct gf_shard *shard, struct gf_error *error)
+{
+    struct gf_batch_input inputs[GF_MERGE_INPUT_COUNT_MAX];
+    uint32_t count = 0;
+    enum gf_rc rc = gf_feed_inputs(shard->source, shard->options.shard, shard->options.shard_count, inputs, &count, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    shard->feed_size = gf_feed_size(count);
+    rc = memory_reserve(&shard->options, shard->feed_size, &shard->feed_memory, error);
+    if (rc == GF_OK) {
+        gf_feed_init(&shard->feed, shard->feed_memory, shard->source, &shard->lookup, shard->options.shard,
+                     shard->options.is_arrival, inputs, count);
+    }
+    return rc;
+}
+
+enum gf_rc
+gf_shard_new(const struct gf_shard_options *options, struct gf_source *source, const struct gf_lookup *lookup,
+             struct gf_store *store, struct gf_shard **out, struct gf_error *error)
+{
+    void *memory = NULL;
+    enum gf_rc rc = memory_reserve(options, sizeof(struct gf_shard), &memory, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    struct gf_shard *shard = memory;
+    *shard = (struct gf_shard){.options = *options, .source = source, .lookup = *lookup, .store = store};
+    shard->work_size = work_lay(shard, NULL);
+    rc = memory_reserve(options, shard->work_size, &shard->work_memory, error);
+    if (rc == GF_OK) {
+        work_lay(shard, shard->work_memory);
+        rc = engine_make(shard, error);
+    }
+    if (rc == GF_OK) {
+        rc = feed_make(shard, error);
+    }
+    if (rc == GF_OK) {
+        shard_configured_make(shard);
+    }
+    if (rc != GF_OK) {
+        gf_shard_free(shard);
+        return rc;
+    }
+    *out = shard;
+    return GF_OK;
+}
+
+void
+gf_shard_free(struct gf_shard *shard)
+{
+    if (shard == NULL) {
+        return;
+    }
+    const struct gf_shard_options options = shard->options;
+    if (shard->current.owned != NULL) {
+        gf_config_free(shard->current.owned);
+    }
+    if (shard->engine_memory != NULL) {
+        options.release(shard->engine_memory, shard->engine_size);
+    }
+    if (shard->feed_memory != NULL) {
+        options.release(shard->feed_memory, shard->feed_size);
+    }
+    if (shard->work_memory != NULL) {
+        options.release(shard->work_memory, shard->work_size);
+    }
+    options.release(shard, sizeof(*shard));
+}
+
+/* ---- one batch ---- */
+
+enum gf_rc
+shard_fetch_wanted(struct gf_shard *shard, const struct gf_batch *batch, struct gf_error *error)
+{
+    const uint32_t count =
+        gf_engine_wanted(shard->engine, batch, shard->wanted, shard->wanted_slices, WANTED_COUNT_MAX);
+    if (count == 0) {
+        return GF_OK;
+    }
+    enum gf_rc rc = shard->store->ops->get(shard->store, shard->options.shard, shard->wanted_slices, shard->wanted,
+                                           count, shard->found, error);
+    for (uint32_t i = 0; rc == GF_OK && i < count; i++) {
+        if (shard->found[i].bytes.size > 0) {
+            rc = gf_engine_load(shard->engine, &shard->found[i], error);
+        }
+    }
+    return rc;
+}
+
+static enum gf_rc
+effects_append(struct gf_shard *shard, struct gf_sink *sink, const struct gf_effects *effects, struct gf_error *error)
+{
+    for (uint32_t i = 0; i < effects->count; i++) {
+        const struct gf_effect *effect = &effects->items[i];
+        const struct gf_output output = {.topic = (enum gf_topic)effect->topic,
+                                         .partition = shard->options.shard,
+                                         .timestamp = effect->time,
+                                         .key = effect->key,
+                                         .body = effect->body};
+        const enum gf_rc rc = sink->ops->append(sink, &output, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+        shard->effect_counts[effect->topic]++;
+    }
+    return GF_OK;
+}
+
+static enum gf_rc
+record_append(struct gf_shard *shard, struct gf_sink *sink, struct gf_journal *record, struct gf_error *error)
+{
+    record->shard = (int32_t)shard->options.shard;
+    record->config_hash = (int64_t)shard->current.hash;
+    record->slices.items = shard->swept + shard->swept_named;
+    record->slices.count = shard->swept_count - shard->swept_named;
+    const enum gf_rc rc =
+        gf_journal_append(sink, record, shard->journal_buffer, gf_engine_shard_time(shard->engine), error);
+    if (rc == GF_OK) {
+        shard->swept_named = shard->swept_count;
+        shard->journal_base++;
+    }
+    return rc;
+}
+
+static enum gf_rc
+batch_append(struct gf_shard *shard, struct gf_sink *sink, const struct gf_batch *batch,
+             const struct gf_effects *effects, struct gf_error *error)
+{
+    struct gf_journal record = {.kind = GF_JOURNAL_KIND_BATCH,
+                                .batch = batch->number,
+                                .shard_time = batch->shard_time,
+                                .has_advance_to = batch->has_advance,
+                                .advance_to = batch->advance_to,
+                                .tally = *gf_engine_tally(shard->engine)};
+    for (uint32_t i = 0; i < batch->input_count; i++) {
+        const struct gf_batch_input *input = &batch->inputs[i];
+        shard->journal_inputs[i] = (struct gf_journal_input){.topic = gf_span_text(gf_topics[input->topic].name),
+                                                             .partition = (int32_t)input->partition,
+                                                             .from = input->from,
+                                                             .to = input->to,
+                                                             .count = input->count,
+                                                             .end = input->end};
+    }
+    record.inputs.items = shard->journal_inputs;
+    record.inputs.count = batch->input_count;
+    memcpy(record.effects_digest, effects->digest.bytes, sizeof(record.effects_digest));
+    const enum gf_rc rc = effects_append(shard, sink, effects, error);
+    return rc != GF_OK ? rc : record_append(shard, sink, &record, error);
+}
+
+/* Claims and configurations come before the first batch that stands on them; they take no batch number. */
+static enum gf_rc
+news_append(struct gf_shard *shard, struct gf_sink *sink, struct gf_error *error)
+{
+    enum gf_rc rc = GF_OK;
+    if (shard->must_claim) {
+        struct gf_journal claim = {.kind = GF_JOURNAL_KIND_CLAIM,
+                                   .batch = shard->batch,
+                                   .shard_time = gf_engine_shard_time(shard->engine),
+                                   .tally = *gf_engine_tally(shard->engine),
+                                   .has_claim = true,
+                                   .claim = {.instance = gf_span_text(shard->options.instance),
+                                             .transactional_id = gf_span_text(shard->options.transactional_id),
+                                             .generation = -1}};
+        rc = record_append(shard, sink, &claim, error);
+        shard->must_claim = rc != GF_OK;
+    }
+    if (rc == GF_OK && shard->must_configure) {
+        rc = shard_configure(shard, &shard->configured, error);
+        struct gf_journal config = {.kind = GF_JOURNAL_KIND_CONFIG,
+                                    .batch = shard->batch,
+                                    .shard_time = gf_engine_shard_time(shard->engine),
+                                    .tally = *gf_engine_tally(shard->engine),
+                                    .has_config = true,
+                                    .config = {.body = gf_span_of(shard->config_text, shard->config_size),
+                                               .time_zone_version = gf_span_text(shard->options.zones->version),
+                                               .fold_version = GF_FOLD_VERSION,
+                                               .program_version = gf_span_text(GF_PROGRAM_VERSION)}};
+        if (rc == GF_OK) {
+            rc = record_append(shard, sink, &config, error);
+        }
+        shard->must_configure = rc != GF_OK;
+        shard->config_stored = false;
+    }
+    return rc;
+}
+
+enum gf_rc
+gf_shard_freeze(struct gf_shard *shard, struct gf_error *error)
+{
+    return gf_feed_freeze(&shard->feed, error);
+}
+
+int64_t
+gf_shard_lag(const struct gf_shard *shard)
+{
+    return gf_feed_lag(&shard->feed);
+}
+
+bool
+gf_shard_has_news(const struct gf_shard *shard)
+{
+    return shard->must_claim || shard->must_configure;
+}
+
+enum gf_rc
+gf_shard_step(struct gf_shard *shard, struct gf_sink *sink, struct gf_time advance_to, uint32_t *records_out,
+              struct gf_error *error)
+{
+    *records_out = 0;
+    enum gf_rc rc = news_append(shard, sink, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    struct gf_batch batch = {0};
+    rc = gf_feed_batch(&shard->feed, shard->options.batch_records, &batch, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    batch.number = shard->batch + 1;
+    batch.shard_time = gf_engine_shard_time(shard->engine);
+    batch.has_advance = batch.event_count == 0 && !gf_time_is_none(advance_to) &&
+                        advance_to.us > batch.shard_time.us && !gf_time_is_none(batch.shard_time);
+    batch.advance_to = batch.has_advance ? advance_to : (struct gf_time){0};
+    if (batch.event_count == 0 && !batch.has_advance) {
+        return GF_OK;
+    }
+    struct gf_effects effects = {0};
+    rc = shard_fetch_wanted(shard, &batch, error);
+    if (rc == GF_OK) {
+        rc = gf_engine_fold(shard->engine, &batch, false, &effects, error);
+    }
+    if (rc == GF_OK) {
+        rc = batch_append(shard, sink, &batch, &effects, error);
+    }
+    if (rc != GF_OK) {
+        return gf_fail_prefix(error, rc, "shard %u batch %" PRId64, shard->options.shard, batch.number);
+    }
+    gf_feed_release(&shard->feed);
+    shard->batch = batch.number;
+    shard->records_since_sweep += batch.event_count;
+    *records_out = batch.event_count;
+    return GF_OK;
+}
+
+enum gf_rc
+gf_shard_heartbeat(struct gf_shard *shard, struct gf_sink *sink, struct gf_error *error)
+{
+    struct gf_journal record = {.kind = GF_JOURNAL_KIND_HEARTBEAT,
+                                .batch = shard->batch,
+                                .shard_time = gf_engine_shard_time(shard->engine),
+                                .tally = *gf_engine_tally(shard->engine)};
+    return record_append(shard, sink, &record, error);
+}
+
+uint32_t
+gf_shard_positions(const struct gf_shard *shard, struct gf_position *out, uint32_t count_max)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < shard->feed.input_count && count < count_max; i++) {
+        const struct gf_batch_input *input = &shard->feed.inputs[i].range;
+        if (!gf_topics[input->topic].is_reference) { /* several shards read these at several positions */
+            out[count++] = (struct gf_position){.topic = (enum gf_topic)input->topic,
+                                                .partition = input->partition,
+                                                .offset = input->to};
+        }
+    }
+    return count;
+}
+
+/* ---- sweep ---- */
+
+enum gf_rc
+gf_shard_acknowledged(struct gf_shard *shard, struct gf_error *error)
+{
+    if (shard->swept_named > 0) {
+        shard->swept_count -= shard->swept_named;
+        memmove(shard->swept, shard->swept + shard->swept_named, shard->swept_count * sizeof(shard->swept[0]));
+        shard->swept_named = 0;
+    }
+    if (shard->config_stored || shard->current.hash != shard->configured.hash) {
+        return GF_OK;
+    }
+    char name[32];
+    shard_config_name(shard->configured.hash, name);
+    const enum gf_rc rc = shard->store->ops->put_named(shard->store, name,
+                                                       gf_span_of(shard->config_text, shard->config_size), error);
+    shard->config_stored = rc == GF_OK;
+    return rc;
+}
+
+enum gf_rc
+shard_sweep_slice(struct gf_shard *shard, uint32_t slice, struct gf_sweep *sweep_out, struct gf_error *error)
+{
+    enum gf_rc rc = gf_engine_sweep(shard->engine, slice, shard->batch, sweep_out, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    sweep_out->meta.journal_offset = shard->journal_base > 0 ? shard->journal_base - 1 : 0;
+    rc = shard->store->ops->put_slice(shard->store, shard->options.shard, slice, &sweep_out->meta, sweep_out->blocks,
+                                      sweep_out->block_count, error);
+    if (rc != GF_OK) {
+        return gf_fail_prefix(error, rc, "sweep of shard %u slice %u", shard->options.shard, slice);
+    }
+    gf_engine_swept(shard->engine, sweep_out, gf_engine_is_under_pressure(shard->engine));
+    shard->metas[slice] = sweep_out->meta;
+    return GF_OK;
+}
+
+/* The slice that has waited longest: after a crash these are the ones a recovery would have to refold from. */
+static uint32_t
+slice_oldest(const struct gf_shard *shard)
+{
+    uint32_t oldest = 0;
+    for (uint32_t slice = 1; slice < GF_SLICE_COUNT; slice++) {
+        if (shard->metas[slice].batch < shard->metas[oldest].batch) {
+            oldest = slice;
+        }
+    }
+    return oldest;
+}
+
+static enum gf_rc
+sweep_note(struct gf_shard *shard, uint32_t slice, struct gf_error *error)
+{
+    struct gf_sweep sweep;
+    const enum gf_rc rc = shard_sweep_slice(shard, slice, &sweep, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    assert(shard->swept_count < GF_SLICE_COUNT);
+    struct gf_swept_slice *swept = &shard->swept[shard->swept_count++];
+    *swept = (struct gf_swept_slice){.slice = (int32_t)slice, .batch = sweep.meta.batch};
+    memcpy(swept->digest, sweep.meta.digest.bytes, sizeof(swept->digest));
+    return GF_OK;
+}
+
+enum gf_rc
+gf_shard_sweep(struct gf_shard *shard, bool all, struct gf_error *error)
+{
+    const int64_t records_per_slice = shard->options.sweep_records / GF_SLICE_COUNT + 1;
+    enum gf_rc rc = GF_OK;
+    while (rc == GF_OK && shard->swept_count < GF_SLICE_COUNT) {
+        const uint32_t slice = slice_oldest(shard);
+        const bool is_due = all || shard->records_since_sweep >= records_per_slice ||
+                            gf_engine_is_under_pressure(shard->engine);
+        if (!is_due || shard->metas[slice].batch >= shard->batch) {
+            break;
+        }
+        rc = sweep_note(shard, slice, error);
+        shard->records_since_sweep -= shard->records_since_sweep >= records_per_slice ? records_per_slice : 0;
+    }
+    return rc;
+}
+
+bool
+gf_shard_has_swept(const struct gf_shard *shard)
+{
+    return shard->swept_count > shard->swept_named;
+}
+
+/* ---- to look at ---- */
+
+const struct gf_engine *
+gf_shard_engine(const struct gf_shard *shard)
+{
+    return shard->engine;
+}
+
+const struct gf_tally *
+gf_shard_tally(const struct gf_shard *shard)
+{
+    return gf_engine_tally(shard->engine);
+}
+
+int64_t
+gf_shard_batch(const struct gf_shard *shard)
+{
+    return shard->batch;
+}
+
+const struct gf_feed *
+gf_shard_feed(const struct gf_shard *shard)
+{
+    return &shard->feed;
+}
+
+const int64_t *
+gf_shard_effect_counts(const struct gf_shard *shard)
+{
+    return shard->effect_counts;
+}
+
+enum gf_rc
+gf_shard_look(struct gf_shard *shard, enum gf_entity_kind kind, struct gf_span key, const struct gf_entity **out,
+              struct gf_error *error)
+{
+    *out = gf_engine_find(shard->engine, kind, key);
+    if (*out != NULL) {
+        return GF_OK;
+    }
+    const struct gf_store_block wanted = {.kind = (uint8_t)kind, .key = key};
+    const uint32_t slice = gf_slice_of(gf_entity_hash(kind, key));
+    struct gf_store_block found = {0};
+    enum gf_rc rc = shard->store->ops->get(shard->store, shard->options.shard, &slice, &wanted, 1, &found, error);
+    if (rc == GF_OK && found.bytes.size > 0) {
+        rc = gf_engine_load(shard->engine, &found, error);
+        *out = gf_engine_find(shard->engine, kind, key);
+    }
+    return rc;
+}

@@ -49,9 +49,8 @@ job_configure(const struct verb *verb, const struct job_flags *flags, struct job
     return rc;
 }
 
-/* librdkafka's properties out of the configuration's map; the caller frees them. */
-static enum gf_rc
-properties_make(const struct gf_config *config, struct gf_kafka_config *out, struct gf_kafka_property **properties_out)
+enum gf_rc
+job_kafka_config(const struct gf_config *config, struct gf_kafka_config *out, struct gf_kafka_property **properties_out)
 {
     const uint32_t count = config == NULL ? 0 : config->kafka.properties.count;
     struct gf_kafka_property *properties = calloc((size_t)count + 2, sizeof(*properties));
@@ -117,7 +116,7 @@ job_log_open(const struct gf_config *config, const char *name, bool with_sink,
         options.transactional_id = config->kafka.transactional_id;
         options.group = text_or_null(config->kafka.group);
     }
-    enum gf_rc rc = properties_make(config, &options.kafka, properties_out);
+    enum gf_rc rc = job_kafka_config(config, &options.kafka, properties_out);
     if (rc == GF_OK) {
         rc = gf_log_open(&options, out, error);
     }

@@ -44,6 +44,11 @@ GF_MUST_USE enum gf_rc job_open(struct job *job, bool with_sink, enum job_store 
                                 bool accept_refold, struct gf_error *error);
 void job_close(struct job *job);
 
+/* What a Kafka client needs, but for its brokers; of no configuration: the defaults. The caller frees the properties.
+ * Errors: GF_E_NO_MEMORY. */
+GF_MUST_USE enum gf_rc job_kafka_config(const struct gf_config *config, struct gf_kafka_config *out,
+                                        struct gf_kafka_property **properties_out);
+
 /* The log that a name or a configuration's `log` stands for, for verbs that need no shards. */
 GF_MUST_USE enum gf_rc job_log_open(const struct gf_config *config, const char *name, bool with_sink,
                                     struct gf_kafka_property **properties_out, struct gf_log **out,

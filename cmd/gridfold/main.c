@@ -23,8 +23,8 @@ help_print(FILE *out)
         fprintf(out, "  %-14s %s\n", verbs[i]->name, verbs[i]->doc);
     }
     fprintf(out, "\nLOG is folder:PATH or kafka:HOST:PORT[,HOST:PORT].\n"
-                 "Exit codes: 0 ok, 1 a replay differs, 64 usage, 65 bad data, 69 unavailable, 70 internal, 74 I/O or disk full,\n"
-                 "76 another instance owns the slot, 78 bad configuration.\n");
+                 "Exit codes: 0 ok, 1 a replay differs, 64 usage, 65 bad data, 66 not found, 69 unavailable, 70 internal,\n"
+                 "74 I/O or disk full, 76 another instance owns the slot, 78 bad configuration.\n");
 }
 
 static void

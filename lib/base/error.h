@@ -63,7 +63,7 @@ const char *gf_rc_name(enum gf_rc rc);
 const char *gf_rc_text(enum gf_rc rc);
 enum gf_action gf_rc_action(enum gf_rc rc);
 
-/* The sysexits code a program ends with because of `rc` (0 for GF_OK, 64 USAGE, 65 DAMAGED/BAD_DATA, 69 UNAVAILABLE,
+/* The sysexits code a program ends with because of `rc` (0 for GF_OK, 64 USAGE, 65 DAMAGED/BAD_DATA, 66 NOT_FOUND, 69 UNAVAILABLE,
  * 74 IO/NO_SPACE, 76 FENCED, 78 CONFIG, 1 DIFFERENT, 70 otherwise). */
 int gf_rc_exit_code(enum gf_rc rc);
 

@@ -111,8 +111,9 @@ GF_MUST_USE enum gf_rc gf_config_parse(const char *name, const char *text, size_
                                        struct gf_config **out, struct gf_complaints *complaints);
 void gf_config_free(struct gf_config *config); /* accepts NULL */
 
-/* What the engine wants. `config` and `zones` are lent for as long as `out` is used. `config_hash` is that of the
- * effective text. `default_zone` is NULL where the system does not have the zone; gf_engine_configure then refuses. */
+/* What the engine wants. `config` and `zones` are lent for as long as `out` is used. `config_hash` is that of
+ * the effective text. `default_zone` is NULL where the system does not have the zone; gf_engine_configure
+ * then refuses. */
 void gf_config_fold(const struct gf_config *config, const struct gf_zones *zones, struct gf_fold_config *out);
 
 /* The effective text: every parameter of the fold, in fixed order and form, so that equal parameters are

@@ -52,13 +52,18 @@ complain_value(struct gf_param_reader *reader, const struct gf_yaml_node *node, 
 static uint32_t
 homes_find(const struct gf_section *section, const char *path, const char *name, char *out, size_t size)
 {
+    bool is_here = false;
+    for (uint32_t index = 0; index < section->row_count; index++) {
+        is_here = is_here || strcmp(section->rows[index].name, name) == 0;
+    }
+    for (uint32_t index = 0; index < section->section_count; index++) {
+        is_here = is_here || strcmp(section->sections[index].name, name) == 0;
+    }
     uint32_t found = 0;
-    for (uint32_t index = 0; index < section->row_count && section->name != NULL; index++) {
-        if (strcmp(section->rows[index].name, name) == 0) {
-            const size_t used = strlen(out);
-            snprintf(out + used, size - used, "%s%s:", used > 0 ? " or " : "", path);
-            found++;
-        }
+    if (is_here && section->name != NULL) {
+        const size_t used = strlen(out);
+        snprintf(out + used, size - used, "%s%s:", used > 0 ? " or " : "", path);
+        found++;
     }
     for (uint32_t index = 0; index < section->section_count; index++) {
         const struct gf_section *const inner = &section->sections[index];

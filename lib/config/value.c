@@ -167,10 +167,13 @@ measured_read(const char *text, const struct gf_unit *units, const struct gf_uni
         }
         int64_t value = 0, part = 0;
         const int64_t factor = unit != NULL ? unit->factor : bare;
-        if (!decimal_read(at, length, decimals, 6, &value, fault)) {
+        /* Whole numbers keep all of int64. */
+        const int scale = decimals > 0 ? 6 : 0;
+        if (!decimal_read(at, length, decimals, scale, &value, fault)) {
             return false;
         }
-        if (gf_muldiv(value, factor, 1000000, &part) != GF_OK || __builtin_add_overflow(sum, part, &sum)) {
+        if (gf_muldiv(value, factor, scale > 0 ? 1000000 : 1, &part) != GF_OK ||
+            __builtin_add_overflow(sum, part, &sum)) {
             return fault_set(fault, "is too large");
         }
         at = name + name_size;

@@ -82,7 +82,7 @@ limit_print(const struct gf_param *row, double limit, char *out, size_t size)
     } else if (row->type == GF_PARAM_SIZE) {
         size_print((int64_t)limit, file);
     } else {
-        fprintf(file, "%.15g%s%s", limit, row->unit != NULL ? " " : "", row->unit != NULL ? row->unit : "");
+        fprintf(file, "%.15g", limit);
     }
     fclose(file);
     out[size - 1] = '\0';
@@ -102,7 +102,8 @@ gf_value_limits(const struct gf_param *row, char *out, size_t size)
         char low[48], high[48];
         limit_print(row, row->min, low, sizeof(low));
         limit_print(row, row->max, high, sizeof(high));
-        snprintf(out, size, "%s to %s", low, high);
+        snprintf(out, size, "%s to %s%s%s", low, high, row->unit != NULL ? " " : "",
+                 row->unit != NULL ? row->unit : "");
     }
 }
 

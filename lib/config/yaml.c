@@ -318,6 +318,8 @@ complain_syntax(const struct builder *builder, const yaml_parser_t *parser)
     if (strstr(problem, "cannot start any token") != NULL) {
         gf_complain_help(builder->complaints,
                          "indent with spaces, not tabs, and quote texts that start with %s", "@ ` or %");
+    } else if (strstr(problem, "mapping values are not allowed") != NULL) {
+        gf_complain_help(builder->complaints, "quote a text that has \": \" in it or \":\" at its end");
     } else if (parser->context != NULL) {
         gf_complain_help(builder->complaints, "%s that began in line %zu", parser->context,
                          parser->context_mark.line + 1);

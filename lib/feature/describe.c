@@ -213,7 +213,7 @@ windows_add(struct json_text *text, const struct gf_load *load)
     object_close(text);
     object_open(text, "window_deviation_kwh_per_day");
     for (uint32_t i = 0; i < GF_WINDOW_COUNT; i++) {
-        real_add(text, names[i], (double)load->window_deviation[i]);
+        real_add(text, names[i], (double)gf_half_value(load->window_deviation[i]));
     }
     object_close(text);
 }
@@ -284,7 +284,7 @@ register_add(struct json_text *text, const struct gf_load *load, const struct gf
     if (load->register_meter > 0 && load->register_meter <= contract->meter_count) {
         string_add(text, "meter", contract->meters[load->register_meter - 1].id, GF_METER_ID_SIZE);
         decimal_add(text, "stand_kwh", load->register_micro_kwh, 0);
-        time_add(text, "at", load->register_us);
+        time_add(text, "at", (int64_t)load->register_s * GF_US_PER_S);
     }
     flag_add(text, "exchange_announced", load->exchange_new_start_micro_kwh != GF_EXCHANGE_NONE);
     object_close(text);

@@ -126,7 +126,7 @@ gf_load_windows_update(struct gf_load *load)
             const double mean = count == 0 ? 0 : sum / count;
             const double variance = count == 0 ? 0 : squares / count - mean * mean;
             load->window_mean[window] = (float)mean;
-            load->window_deviation[window] = variance > 0 ? (float)gf_sqrt(variance) : 0;
+            load->window_deviation[window] = gf_half_of(variance > 0 ? (float)gf_sqrt(variance) : 0);
             window++;
         }
     }
@@ -258,7 +258,8 @@ gf_load_slot_replace(struct gf_load *load, const struct gf_slot *slot, struct gf
         }
         return;
     }
-    load->day_micro_kwh += delta;
+    /* The old value of a quarter-hour is only known to 1 %. */
+    load->day_micro_kwh += load->day_micro_kwh + delta < 0 ? -load->day_micro_kwh : delta;
     if (slot->is_masked) {
         return; /* only ever in the place of another masked one */
     }

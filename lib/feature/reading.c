@@ -216,7 +216,7 @@ gf_reading_apply(struct gf_features *features, const struct gf_feature_context *
     change->has_contract = gf_contract_is_valid(&features->contract, start);
     if (!obis_is_import(reading->obis)) {
         change->outcome = GF_READING_EXPORT;
-        features->load.exports_seen += features->load.exports_seen < UINT32_MAX ? 1 : 0;
+        features->load.exports_seen += features->load.exports_seen < UINT16_MAX ? 1 : 0;
         return GF_OK;
     }
     const enum gf_rc rc = reading_check(reading, error);

@@ -13,7 +13,7 @@ static void
 stand_keep(struct gf_load *load, int32_t meter_index, struct gf_energy stand, struct gf_time time)
 {
     load->register_micro_kwh = stand.micro_kwh;
-    load->register_us = time.us;
+    load->register_s = (uint32_t)(time.us / GF_US_PER_S);
     load->register_meter = (uint8_t)(meter_index + 1);
 }
 
@@ -88,9 +88,9 @@ gf_register_apply(struct gf_features *features, const struct gf_meter_reading *r
     }
     const struct gf_meter *const meter = &features->contract.meters[index];
     const bool is_same_meter = load->register_meter == index + 1;
-    if (load->register_meter != 0 && time.us <= load->register_us) {
+    if (load->register_meter != 0 && time.us / GF_US_PER_S <= (int64_t)load->register_s) {
         /* The past is closed: an equal stand is a repetition, an older one says nothing new. */
-        const bool is_same_time = is_same_meter && time.us == load->register_us;
+        const bool is_same_time = is_same_meter && time.us / GF_US_PER_S == (int64_t)load->register_s;
         change->outcome = !is_same_time                       ? GF_READING_REGISTER
                           : stand == load->register_micro_kwh ? GF_READING_DUPLICATE
                                                               : GF_READING_KEPT_OLD;
@@ -107,7 +107,7 @@ gf_register_apply(struct gf_features *features, const struct gf_meter_reading *r
         rc = delta_set(change, is_start_known ? stand - new_start : 0, meter, error);
         load->exchange_new_start_micro_kwh = GF_EXCHANGE_NONE;
     } else if (is_same_meter) {
-        rc = stand_follow(features, stand, time.us - load->register_us, meter, change, error);
+        rc = stand_follow(features, stand, time.us - (int64_t)load->register_s * GF_US_PER_S, meter, change, error);
     }
     stand_keep(load, index, reading->energy_micro_kwh, time);
     return rc;

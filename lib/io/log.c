@@ -86,7 +86,8 @@ character_size(struct gf_span text, uint32_t at, uint32_t *code_out)
     return size;
 }
 
-/* In quotes, with the escapes of JSON; logfmt readers know them too. Control characters do not reach a terminal. */
+/* In quotes, with the escapes of JSON; logfmt readers know them too. Control characters do not reach a
+ * terminal. */
 static void
 quoted_add(struct line *line, struct gf_span text)
 {
@@ -217,7 +218,8 @@ gf_logger_write(const struct gf_logger *logger, enum gf_logger_level level, cons
     line.format = logger->format;
     line.is_full = false;
     const struct gf_log_field head[] = {gf_field_time("time", logger->clock->now(logger->clock)),
-                                    gf_field_text("level", level_names[level]), gf_field_text("event", event)};
+                                        gf_field_text("level", level_names[level]),
+                                        gf_field_text("event", event)};
     for (uint32_t i = 0; i < 3; i++) {
         field_add(&line, &head[i]);
     }

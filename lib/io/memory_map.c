@@ -15,7 +15,8 @@ gf_memory_reserve(size_t size)
         return NULL;
     }
     if (size >= HUGE_PAGE_SIZE) {
-        (void)madvise(memory, size, MADV_HUGEPAGE); /* a wish: kernels without huge pages refuse, and nothing is lost */
+        (void)madvise(memory, size,
+                      MADV_HUGEPAGE); /* a wish: kernels without huge pages refuse, and nothing is lost */
     }
     return memory;
 }

@@ -39,11 +39,11 @@ busy_fail(const char *path, const char *status, struct gf_error *error)
     }
     const pid_t owner = lock_owner(path);
     if (owner == 0) {
-        return gf_fail(error, GF_E_BUSY, "store %s: another process has it open; stop that one or use another folder",
-                       path);
+        return gf_fail(error, GF_E_BUSY,
+                       "store %s: another process has it open; stop that one or use another folder", path);
     }
-    return gf_fail(error, GF_E_BUSY, "store %s: process %ld has it open; stop that one or use another folder", path,
-                   (long)owner);
+    return gf_fail(error, GF_E_BUSY, "store %s: process %ld has it open; stop that one or use another folder",
+                   path, (long)owner);
 }
 
 enum gf_rc
@@ -52,10 +52,11 @@ rocks_fail(const char *path, const char *doing, char *status, struct gf_error *e
     assert(status != NULL);
     enum gf_rc rc;
     if (strstr(status, "No space left") != NULL || strstr(status, "NoSpace") != NULL) {
-        rc = gf_fail(error, GF_E_NO_SPACE, "store %s: %s: the disk is full; make room and start again (%s)", path,
-                     doing, status);
+        rc = gf_fail(error, GF_E_NO_SPACE, "store %s: %s: the disk is full; make room and start again (%s)",
+                     path, doing, status);
     } else if (strstr(status, "lock hold by current process") != NULL ||
-               (strstr(status, "lock file") != NULL && strstr(status, "Resource temporarily unavailable") != NULL)) {
+               (strstr(status, "lock file") != NULL &&
+                strstr(status, "Resource temporarily unavailable") != NULL)) {
         rc = busy_fail(path, status, error);
     } else if (strncmp(status, "Corruption", 10) == 0) {
         rc = gf_fail(error, GF_E_DAMAGED, "store %s: %s: %s; " REBUILD, path, doing, status);
@@ -150,7 +151,8 @@ rocks_values_add(struct rocks_store *rocks, struct gf_span value, size_t *at_out
         }
         uint8_t *values = realloc(rocks->values, capacity);
         if (values == NULL) {
-            return gf_fail(error, GF_E_NO_MEMORY, "store %s: no memory for %zu bytes of values", rocks->path, capacity);
+            return gf_fail(error, GF_E_NO_MEMORY, "store %s: no memory for %zu bytes of values", rocks->path,
+                           capacity);
         }
         rocks->values = values;
         rocks->values_capacity = capacity;
@@ -167,8 +169,8 @@ rocks_value_get(struct rocks_store *rocks, const struct rocks_key *key, struct g
 {
     char *status = NULL;
     size_t size = 0;
-    char *stored = rocksdb_get_cf(rocks->db, rocks->reading, rocks->family, (const char *)key->bytes, key->size, &size,
-                                  &status);
+    char *stored = rocksdb_get_cf(rocks->db, rocks->reading, rocks->family, (const char *)key->bytes,
+                                  key->size, &size, &status);
     if (status != NULL) {
         return rocks_fail(rocks->path, "read", status, error);
     }
@@ -179,7 +181,8 @@ rocks_value_get(struct rocks_store *rocks, const struct rocks_key *key, struct g
     struct gf_span value = {0};
     size_t at = 0;
     rocks->values_size = 0;
-    enum gf_rc rc = rocks_value_check(rocks, gf_span_of(key->bytes, key->size), gf_span_of(stored, size), &value, error);
+    enum gf_rc rc =
+        rocks_value_check(rocks, gf_span_of(key->bytes, key->size), gf_span_of(stored, size), &value, error);
     if (rc == GF_OK) {
         rc = rocks_values_add(rocks, value, &at, error);
     }
@@ -192,14 +195,15 @@ rocks_value_get(struct rocks_store *rocks, const struct rocks_key *key, struct g
 
 /* ---- the chain ----
  *
- * A write buffer and its log file hold one segment. The newest segments are kept, each rewritten by every write of its
- * own: {number, first write, last write}. When a segment's writes are lost, or the end of them, while a later segment is
- * there, its entry is too old or missing, and the numbers do not meet. */
+ * A write buffer and its log file hold one segment. The newest segments are kept, each rewritten by every
+ * write of its own: {number, first write, last write}. When a segment's writes are lost, or the end of them,
+ * while a later segment is there, its entry is too old or missing, and the numbers do not meet. */
 
 static void
 segment_encode(const struct rocks_segment *segment, uint8_t out[24])
 {
-    const uint64_t values[3] = {htole64(segment->number), htole64(segment->first_write), htole64(segment->last_write)};
+    const uint64_t values[3] = {htole64(segment->number), htole64(segment->first_write),
+                                htole64(segment->last_write)};
     memcpy(out, values, sizeof(values));
 }
 
@@ -228,7 +232,8 @@ rocks_chain_open(struct rocks_store *rocks, struct gf_error *error)
             continue;
         }
         if (value.size != 24) {
-            return rocks_fail_damaged(rocks, error, "link %u of the chain of writes has %u bytes", i, value.size);
+            return rocks_fail_damaged(rocks, error, "link %u of the chain of writes has %u bytes", i,
+                                      value.size);
         }
         segments[i] = segment_decode(value.data);
         newest = segments[i].number > newest.number ? segments[i] : newest;
@@ -237,7 +242,8 @@ rocks_chain_open(struct rocks_store *rocks, struct gf_error *error)
         const struct rocks_segment *later = &segments[n % ROCKS_CHAIN_COUNT];
         const struct rocks_segment *earlier = &segments[(n - 1) % ROCKS_CHAIN_COUNT];
         if (earlier->number != n - 1 || earlier->last_write + 1 != later->first_write) {
-            return rocks_fail_damaged(rocks, error, "writes before write %llu are missing although it is there",
+            return rocks_fail_damaged(rocks, error,
+                                      "writes before write %llu are missing although it is there",
                                       (unsigned long long)later->first_write);
         }
     }
@@ -247,8 +253,8 @@ rocks_chain_open(struct rocks_store *rocks, struct gf_error *error)
     return GF_OK;
 }
 
-/* Starts another write buffer and log file. The old log file is synced first, so that a crash of the machine cannot take
- * writes from it and leave those of the next. */
+/* Starts another write buffer and log file. The old log file is synced first, so that a crash of the machine
+ * cannot take writes from it and leave those of the next. */
 static enum gf_rc
 segment_switch(struct rocks_store *rocks, struct gf_error *error)
 {
@@ -272,8 +278,8 @@ rocks_batch_write(struct rocks_store *rocks, const char *doing, struct gf_error 
     uint8_t link[24];
     rocks->segment.last_write++;
     segment_encode(&rocks->segment, link);
-    const struct rocks_key key =
-        rocks_key_own(ROCKS_OWN_CHAIN, (uint32_t)(rocks->segment.number % ROCKS_CHAIN_COUNT), (struct gf_span){0});
+    const struct rocks_key key = rocks_key_own(
+        ROCKS_OWN_CHAIN, (uint32_t)(rocks->segment.number % ROCKS_CHAIN_COUNT), (struct gf_span){0});
     rocks_batch_put(rocks, &key, gf_span_of(link, sizeof(link)));
     char *status = NULL;
     rocksdb_write(rocks->db, rocks->writing, rocks->batch, &status);

@@ -26,19 +26,21 @@ options_set_memory(struct rocks_store *rocks, const struct gf_rocks_store_option
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
     rocksdb_block_based_options_set_block_size(table, 16 * 1024);
-    rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
+    rocksdb_block_based_options_set_filter_policy(table,
+                                                  rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
     rocksdb_block_based_options_set_format_version(table, 5);
     rocksdb_options_set_block_based_table_factory(options, table);
     rocksdb_block_based_options_destroy(table);
 
-    /* We switch the buffer ourselves (rocks_chain.c); RocksDB's own limit must stay out of reach. It reserves nothing. */
+    /* We switch the buffer ourselves (rocks_chain.c); RocksDB's own limit must stay out of reach. It reserves
+     * nothing. */
     rocksdb_options_set_write_buffer_size(options, rocks->segment_bytes_max * 8);
     rocksdb_options_set_max_write_buffer_number(options, 3);
     rocksdb_options_set_max_open_files(options, FILES_OPEN_MAX);
 }
 
-/* Sweeps come in key order, so a flushed table covers few slices, and all that it overlaps is rewritten anyway. One big
- * level under level 0 then costs each byte one rewrite; more levels would cost one each. */
+/* Sweeps come in key order, so a flushed table covers few slices, and all that it overlaps is rewritten
+ * anyway. One big level under level 0 then costs each byte one rewrite; more levels would cost one each. */
 static void
 options_set_tables(rocksdb_options_t *options)
 {
@@ -62,8 +64,8 @@ options_set(struct rocks_store *rocks, const struct gf_rocks_store_options *give
     rocksdb_options_t *options = rocks->options;
     rocksdb_options_set_create_if_missing(options, given->is_read_only ? 0 : 1);
     rocksdb_options_set_paranoid_checks(options, 1);
-    /* A damaged log ends the replay there: what follows is lost, slices get older numbers, and the journal has it all.
-     * The strict modes would refuse to start over a torn last write. */
+    /* A damaged log ends the replay there: what follows is lost, slices get older numbers, and the journal
+     * has it all. The strict modes would refuse to start over a torn last write. */
     rocksdb_options_set_wal_recovery_mode(options, POINT_IN_TIME);
     options_set_memory(rocks, given);
     options_set_tables(options);
@@ -92,10 +94,10 @@ database_open(struct rocks_store *rocks, struct gf_error *error)
     const rocksdb_options_t *const options[] = {rocks->options};
     char *status = NULL;
     rocks->db = rocks->is_read_only
-                    ? rocksdb_open_for_read_only_column_families(rocks->options, rocks->path, 1, names, options,
-                                                                 &rocks->family, 0, &status)
-                    : rocksdb_open_column_families(rocks->options, rocks->path, 1, names, options, &rocks->family,
-                                                   &status);
+                    ? rocksdb_open_for_read_only_column_families(rocks->options, rocks->path, 1, names,
+                                                                 options, &rocks->family, 0, &status)
+                    : rocksdb_open_column_families(rocks->options, rocks->path, 1, names, options,
+                                                   &rocks->family, &status);
     if (status == NULL) {
         return GF_OK;
     }
@@ -128,8 +130,9 @@ format_check(struct rocks_store *rocks, bool *is_new_out, struct gf_error *error
     }
     *is_new_out = value.size == 0;
     if (value.size == 0) {
-        return database_is_empty(rocks) ? GF_OK
-                                        : rocks_fail_damaged(rocks, error, "it does not say which format it has");
+        return database_is_empty(rocks)
+                   ? GF_OK
+                   : rocks_fail_damaged(rocks, error, "it does not say which format it has");
     }
     uint32_t format = 0;
     if (value.size != sizeof(format)) {
@@ -138,12 +141,14 @@ format_check(struct rocks_store *rocks, bool *is_new_out, struct gf_error *error
     memcpy(&format, value.data, sizeof(format));
     format = le32toh(format);
     if (format > GF_ROCKS_STORE_FORMAT) {
-        return gf_fail(error, GF_E_VERSION,
-                       "store %s: it has format %u, written by a newer program; this one reads up to %u. Use the newer "
-                       "program, or move the store away: the next start rebuilds the state from the journal",
-                       rocks->path, format, GF_ROCKS_STORE_FORMAT);
+        return gf_fail(
+            error, GF_E_VERSION,
+            "store %s: it has format %u, written by a newer program; this one reads up to %u. Use the newer "
+            "program, or move the store away: the next start rebuilds the state from the journal",
+            rocks->path, format, GF_ROCKS_STORE_FORMAT);
     }
-    return format == GF_ROCKS_STORE_FORMAT ? GF_OK : rocks_fail_damaged(rocks, error, "it has format %u", format);
+    return format == GF_ROCKS_STORE_FORMAT ? GF_OK
+                                           : rocks_fail_damaged(rocks, error, "it has format %u", format);
 }
 
 static enum gf_rc
@@ -156,7 +161,8 @@ format_write(struct rocks_store *rocks, struct gf_error *error)
 }
 
 enum gf_rc
-gf_rocks_store_open(const struct gf_rocks_store_options *options, struct gf_store **out, struct gf_error *error)
+gf_rocks_store_open(const struct gf_rocks_store_options *options, struct gf_store **out,
+                    struct gf_error *error)
 {
     assert(options->path != NULL);
     struct rocks_store *rocks = calloc(1, sizeof(*rocks));

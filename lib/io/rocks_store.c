@@ -71,8 +71,8 @@ answer_take(struct rocks_store *rocks, struct rocks_request *request, const rock
     size_t size = 0;
     const char *stored = rocksdb_pinnableslice_value(answer, &size);
     struct gf_span value = {0};
-    enum gf_rc rc = rocks_value_check(rocks, gf_span_of(request->key, request->key_size), gf_span_of(stored, size),
-                                      &value, error);
+    enum gf_rc rc = rocks_value_check(rocks, gf_span_of(request->key, request->key_size),
+                                      gf_span_of(stored, size), &value, error);
     if (rc == GF_OK) {
         rc = rocks_values_add(rocks, value, &request->value_at, error);
         request->value_size = value.size;
@@ -92,8 +92,8 @@ chunk_fetch(struct rocks_store *rocks, struct rocks_request *requests, uint32_t 
         keys[i] = (const char *)requests[i].key;
         sizes[i] = requests[i].key_size;
     }
-    rocksdb_batched_multi_get_cf(rocks->db, rocks->reading, rocks->family, count, keys, sizes, answers, statuses,
-                                 true);
+    rocksdb_batched_multi_get_cf(rocks->db, rocks->reading, rocks->family, count, keys, sizes, answers,
+                                 statuses, true);
     enum gf_rc rc = GF_OK;
     for (uint32_t i = 0; i < count; i++) {
         if (statuses[i] != NULL && rc == GF_OK) {
@@ -159,7 +159,8 @@ store_get(struct gf_store *store, uint32_t shard, const uint32_t *slices, const 
 /* ---- metas ---- */
 
 static enum gf_rc
-meta_decode(const struct rocks_store *rocks, struct gf_span value, struct gf_slice_meta *out, struct gf_error *error)
+meta_decode(const struct rocks_store *rocks, struct gf_span value, struct gf_slice_meta *out,
+            struct gf_error *error)
 {
     struct stored_meta stored;
     if (value.size != sizeof(stored)) {
@@ -167,7 +168,8 @@ meta_decode(const struct rocks_store *rocks, struct gf_span value, struct gf_sli
     }
     memcpy(&stored, value.data, sizeof(stored));
     if (le16toh(stored.version) != META_VERSION) {
-        return rocks_fail_damaged(rocks, error, "the meta of a slice has version %u", le16toh(stored.version));
+        return rocks_fail_damaged(rocks, error, "the meta of a slice has version %u",
+                                  le16toh(stored.version));
     }
     *out = (struct gf_slice_meta){.batch = (int64_t)le64toh(stored.batch),
                                   .journal_offset = (int64_t)le64toh(stored.journal_offset),
@@ -210,8 +212,9 @@ store_metas(struct gf_store *store, uint32_t shard, struct gf_slice_meta metas_o
 static enum gf_rc
 writable_check(const struct rocks_store *rocks, struct gf_error *error)
 {
-    return !rocks->is_read_only ? GF_OK
-                                : gf_fail(error, GF_E_IO, "store %s: it was opened for reading only", rocks->path);
+    return !rocks->is_read_only
+               ? GF_OK
+               : gf_fail(error, GF_E_IO, "store %s: it was opened for reading only", rocks->path);
 }
 
 static void
@@ -276,9 +279,10 @@ iterator_visit(struct rocks_store *rocks, rocksdb_iterator_t *iterator,
     if (rc != GF_OK) {
         return rc;
     }
-    const struct gf_store_block block = {.kind = key[3],
-                                         .key = gf_span_of(key + ROCKS_PREFIX_SIZE, key_size - ROCKS_PREFIX_SIZE),
-                                         .bytes = gf_span_of(rocks->values + at, value.size)};
+    const struct gf_store_block block = {
+        .kind = key[3],
+        .key = gf_span_of(key + ROCKS_PREFIX_SIZE, key_size - ROCKS_PREFIX_SIZE),
+        .bytes = gf_span_of(rocks->values + at, value.size)};
     return visit(context, &block, error);
 }
 
@@ -295,8 +299,8 @@ store_scan(struct gf_store *store, uint32_t shard, uint32_t slice,
     rocksdb_readoptions_set_iterate_upper_bound(rocks->scanning, (const char *)end.bytes, end.size);
     rocksdb_iterator_t *iterator = rocksdb_create_iterator_cf(rocks->db, rocks->scanning, rocks->family);
     enum gf_rc rc = GF_OK;
-    for (rocksdb_iter_seek(iterator, (const char *)from.bytes, from.size); rc == GF_OK && rocksdb_iter_valid(iterator);
-         rocksdb_iter_next(iterator)) {
+    for (rocksdb_iter_seek(iterator, (const char *)from.bytes, from.size);
+         rc == GF_OK && rocksdb_iter_valid(iterator); rocksdb_iter_next(iterator)) {
         rc = iterator_visit(rocks, iterator, visit, context, error);
     }
     char *status = NULL;

@@ -20,7 +20,8 @@ const char *
 gf_count_text(int64_t count, char out[GF_AMOUNT_TEXT_SIZE])
 {
     char digits[GF_AMOUNT_TEXT_SIZE];
-    const int length = snprintf(digits, sizeof(digits), "%" PRIu64, count < 0 ? -(uint64_t)count : (uint64_t)count);
+    const int length =
+        snprintf(digits, sizeof(digits), "%" PRIu64, count < 0 ? -(uint64_t)count : (uint64_t)count);
     char *at = out;
     if (count < 0) {
         *at++ = '-';
@@ -213,8 +214,8 @@ status_draw(struct gf_screen *screen, const struct gf_status *status, const stru
 }
 
 static void
-status_log(const struct gf_screen *screen, const struct gf_status *status, const struct gf_status_facts *facts,
-           int64_t left_us)
+status_log(const struct gf_screen *screen, const struct gf_status *status,
+           const struct gf_status_facts *facts, int64_t left_us)
 {
     struct gf_log_field fields[7];
     uint32_t count = 0;
@@ -281,7 +282,10 @@ bar_draw(struct gf_screen *screen, const struct gf_bar *bar, int64_t done, int64
         const double part = (double)done / (double)total;
         const int full = part >= 1 ? BAR_WIDTH : part <= 0 ? 0 : (int)(part * BAR_WIDTH);
         text_append(text, "[%.*s%.*s] %3d%%  ", full, "########################", BAR_WIDTH - full,
-                    "........................", part >= 1 ? 100 : part <= 0 ? 0 : (int)(part * 100));
+                    "........................",
+                    part >= 1   ? 100
+                    : part <= 0 ? 0
+                                : (int)(part * 100));
     }
     text_append(text, "%s", gf_count_text(done, amount));
     if (total > 0) {
@@ -297,7 +301,8 @@ bar_draw(struct gf_screen *screen, const struct gf_bar *bar, int64_t done, int64
 }
 
 static void
-bar_log(const struct gf_screen *screen, const struct gf_bar *bar, int64_t done, int64_t total, int64_t left_us)
+bar_log(const struct gf_screen *screen, const struct gf_bar *bar, int64_t done, int64_t total,
+        int64_t left_us)
 {
     struct gf_log_field fields[5];
     uint32_t count = 0;
@@ -330,7 +335,8 @@ gf_bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total)
     }
     screen->shown_us = now_us;
     rate_sample(&bar->rate, now_us, (double)done);
-    int64_t left_us = total > 0 && !is_last ? eta_us((double)(total - done), bar->rate.per_s) : GF_STATUS_UNKNOWN;
+    int64_t left_us =
+        total > 0 && !is_last ? eta_us((double)(total - done), bar->rate.per_s) : GF_STATUS_UNKNOWN;
     if (now_us - bar->start_us < GF_US_PER_S) {
         left_us = GF_STATUS_UNKNOWN; /* a guess from less than a second only jumps */
     }

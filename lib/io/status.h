@@ -1,8 +1,9 @@
-/* Status: what a person wants to see while the program works. On a terminal one line, drawn again at most ten times a
- * second; elsewhere a log line every ten seconds. Callers show as often as they like; it is the clock that decides.
+/* Status: what a person wants to see while the program works. On a terminal one line, drawn again at most ten
+ * times a second; elsewhere a log line every ten seconds. Callers show as often as they like; it is the clock
+ * that decides.
  *
- * One terminal line is shared by the status of a run, the progress of long work and the log: whoever writes a log line
- * through gf_screen_sink erases the line first and draws it again after. */
+ * One terminal line is shared by the status of a run, the progress of long work and the log: whoever writes a
+ * log line through gf_screen_sink erases the line first and draws it again after. */
 #ifndef GF_IO_STATUS_H
 #define GF_IO_STATUS_H
 
@@ -24,7 +25,8 @@ struct gf_screen {
     char text[GF_SCREEN_TEXT_SIZE];
 };
 
-void gf_screen_init(struct gf_screen *screen, struct gf_clock *clock, struct gf_text_sink sink, bool is_terminal);
+void gf_screen_init(struct gf_screen *screen, struct gf_clock *clock, struct gf_text_sink sink,
+                    bool is_terminal);
 /* Whether standard error is a terminal that understands us, and its width. */
 bool gf_screen_detect(uint32_t *width_out);
 /* A sink for the logger that keeps the line below what is logged. Lives as long as the screen. */
@@ -42,11 +44,11 @@ struct gf_rate {
 /* ---- the status of a run ---- */
 
 struct gf_status_facts {
-    uint64_t record_count;   /* folded since the start */
-    uint64_t output_count;   /* effects committed since the start */
-    int64_t lag_records;     /* not yet folded; GF_STATUS_UNKNOWN */
-    int64_t delay_us;        /* wall time less shard time; GF_STATUS_UNKNOWN */
-    int64_t commit_us;       /* the last commit took; GF_STATUS_UNKNOWN */
+    uint64_t record_count; /* folded since the start */
+    uint64_t output_count; /* effects committed since the start */
+    int64_t lag_records;   /* not yet folded; GF_STATUS_UNKNOWN */
+    int64_t delay_us;      /* wall time less shard time; GF_STATUS_UNKNOWN */
+    int64_t commit_us;     /* the last commit took; GF_STATUS_UNKNOWN */
 };
 
 struct gf_status {
@@ -67,8 +69,8 @@ struct gf_bar {
 };
 
 void gf_bar_init(struct gf_bar *bar, struct gf_screen *screen);
-/* `done` of `total` (0 or less: not known). Another `what` (a constant) starts another line. The first and the last
- * (done = total) are shown whatever the clock says. */
+/* `done` of `total` (0 or less: not known). Another `what` (a constant) starts another line. The first and
+ * the last (done = total) are shown whatever the clock says. */
 void gf_bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total);
 /* The same as a callback of loop/ (struct gf_progress): `context` is the bar. */
 void gf_bar_progress(void *context, const char *what, int64_t done, int64_t total);

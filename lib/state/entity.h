@@ -21,9 +21,8 @@ struct gf_entity_header {
     uint8_t key_size;
     uint8_t key[GF_ENTITY_KEY_SIZE_MAX];
     uint8_t operator_versions[8];/* of each operator's state, by its place in the registry */
-    uint8_t reserved[8];
 };
-static_assert(sizeof(struct gf_entity_header) == 64, "a cache line");
+static_assert(sizeof(struct gf_entity_header) == 56, "no padding: its bytes are checksummed");
 
 struct gf_entity {
     struct gf_entity_header header;

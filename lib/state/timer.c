@@ -7,14 +7,22 @@
 #define NODE_NONE UINT32_MAX
 #define PACKED_HEAD_SIZE 12 /* due 8, id 1, kind 1, key size 1, reserved 1 */
 
+/* At least one a slice. */
 static uint32_t
 bucket_count_of(uint32_t capacity)
 {
-    uint32_t count = 64;
+    uint32_t count = GF_SLICE_COUNT;
     while (count < capacity) {
         count *= 2;
     }
     return count;
+}
+
+/* By the top bits of the hash: a slice is a run of buckets, so that packing one does not walk over all. */
+static uint32_t
+bucket_of(const struct gf_timers *timers, uint64_t key_hash)
+{
+    return (uint32_t)(key_hash >> __builtin_clzll((uint64_t)timers->bucket_mask));
 }
 
 static size_t
@@ -111,7 +119,7 @@ heap_down(struct gf_timers *timers, uint32_t at, uint32_t node)
 static uint32_t
 node_find(const struct gf_timers *timers, enum gf_entity_kind kind, struct gf_span key, uint64_t key_hash, uint8_t id)
 {
-    uint32_t link = timers->buckets[key_hash & timers->bucket_mask];
+    uint32_t link = timers->buckets[bucket_of(timers, key_hash)];
     while (link != 0) {
         const struct gf_timer *node = &timers->nodes[link - 1];
         if (node->key_hash == key_hash && node->id == id && node->kind == kind &&
@@ -147,7 +155,7 @@ gf_timers_set(struct gf_timers *timers, enum gf_entity_kind kind, struct gf_span
     } else {
         return GF_E_FULL;
     }
-    uint32_t *bucket = &timers->buckets[key_hash & timers->bucket_mask];
+    uint32_t *bucket = &timers->buckets[bucket_of(timers, key_hash)];
     timers->nodes[node] = (struct gf_timer){.due = due,
                                             .key_hash = key_hash,
                                             .kind = (uint8_t)kind,
@@ -168,7 +176,7 @@ gf_timers_clear(struct gf_timers *timers, enum gf_entity_kind kind, struct gf_sp
     if (node == NODE_NONE) {
         return;
     }
-    uint32_t *link = &timers->buckets[key_hash & timers->bucket_mask];
+    uint32_t *link = &timers->buckets[bucket_of(timers, key_hash)];
     while (*link != node + 1) {
         link = &timers->nodes[*link - 1].chain_next;
     }
@@ -266,10 +274,12 @@ gf_timers_pack(const struct gf_timers *timers, uint32_t slice, uint32_t *scratch
 {
     uint32_t count = 0;
     size_t need = 0;
-    for (uint32_t node = 0; node < timers->unused; node++) {
-        if (timers->nodes[node].kind != GF_ENTITY_NONE && gf_slice_of(timers->nodes[node].key_hash) == slice) {
-            scratch[count++] = node;
-            need += PACKED_HEAD_SIZE + timers->nodes[node].key_size;
+    const uint32_t width = (timers->bucket_mask + 1) / GF_SLICE_COUNT;
+    for (uint32_t bucket = slice * width; bucket < (slice + 1) * width; bucket++) {
+        for (uint32_t link = timers->buckets[bucket]; link != 0; link = timers->nodes[link - 1].chain_next) {
+            assert(gf_slice_of(timers->nodes[link - 1].key_hash) == slice);
+            scratch[count++] = link - 1;
+            need += PACKED_HEAD_SIZE + timers->nodes[link - 1].key_size;
         }
     }
     if (need > size) {

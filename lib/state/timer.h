@@ -27,7 +27,7 @@ struct gf_timer {
 struct gf_timers {
     struct gf_timer *nodes;
     uint32_t *heap;              /* node indexes */
-    uint32_t *buckets;           /* node index + 1 by key_hash; 0 empty */
+    uint32_t *buckets;           /* node index + 1 by the top bits of key_hash; 0 empty */
     uint32_t bucket_mask;
     uint32_t capacity, count, unused, free_head;
 };

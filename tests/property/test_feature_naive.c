@@ -96,8 +96,11 @@ oracle_take(int64_t number, int64_t micro, bool is_masked, bool *is_certain)
 }
 
 static void
-day_check(const struct gf_change *change, uint32_t day_length_s)
+day_check(const struct gf_change *change)
 {
+    const int64_t length_us =
+        gf_day_start(oracle.zone, change->day + 1).us - gf_day_start(oracle.zone, change->day).us;
+    const uint32_t day_length_s = (uint32_t)(length_us / GF_US_PER_S);
     const struct day_figures figures = day_figures_of(change->day);
     const uint32_t expected = oracle.interval_s == 86400 ? 1 : day_length_s / (uint32_t)oracle.interval_s;
     const double tolerance = oracle.interval_s >= 1800 || oracle.interval_s < 900 ? 1e-9 : 0.02;
@@ -136,9 +139,8 @@ windows_check(void)
 }
 
 static void
-story_run(struct gf_random *random, const struct gf_zone *zone, struct gf_time begin, int32_t interval_s)
+oracle_begin(const struct gf_zone *zone, struct gf_time begin, int32_t interval_s)
 {
-    struct gf_feature_context context = {.params = &maker_params, .zone = zone, .shard_time = GF_TIME_NONE};
     gf_features_init(&features);
     oracle.zone = zone;
     oracle.first_day = gf_day_of(zone, begin);
@@ -148,17 +150,42 @@ story_run(struct gf_random *random, const struct gf_zone *zone, struct gf_time b
     for (size_t i = 0; i < SLOT_COUNT_MAX; i++) {
         oracle.values[i] = EMPTY;
     }
-    const int64_t slots_48h = interval_s == 86400 ? 1 : 48 * 3600 / interval_s - 1;
+}
+
+/* A slot number to be told about next: mostly the one that follows, else after a gap, late, or again. */
+static int64_t
+number_draw(struct gf_random *random)
+{
+    const int64_t slots_48h = oracle.interval_s == 86400 ? 1 : 48 * 3600 / oracle.interval_s - 1;
+    const uint64_t dice = gf_random_next(random) % 100;
+    if (dice < 2) {
+        return oracle.newest + 1 + (int64_t)(gf_random_next(random) % (uint64_t)(3 * slots_48h + 1));
+    }
+    if (dice < 20 && oracle.newest > slots_48h) {
+        return oracle.newest - (int64_t)(gf_random_next(random) % (uint64_t)slots_48h);
+    }
+    return oracle.newest + 1;
+}
+
+static void
+today_check(void)
+{
+    const struct day_figures today = day_figures_of(features.load.day);
+    if (oracle.interval_s >= 1800 || oracle.interval_s < 900) {
+        assert_int_equal(features.load.day_micro_kwh, today.micro);
+    }
+    assert_int_equal(features.load.day_covered_s, today.slots * (uint32_t)oracle.interval_s);
+    assert_int_equal(features.load.day_masked_s, today.masked * (uint32_t)oracle.interval_s);
+}
+
+static void
+story_run(struct gf_random *random, const struct gf_zone *zone, struct gf_time begin, int32_t interval_s)
+{
+    struct gf_feature_context context = {.params = &maker_params, .zone = zone, .shard_time = GF_TIME_NONE};
+    oracle_begin(zone, begin, interval_s);
     const int64_t steps = interval_s < 3600 ? 6000 : interval_s < 86400 ? 3000 : 150;
     for (int64_t step = 0; step < steps; step++) {
-        const uint64_t dice = gf_random_next(random) % 100;
-        int64_t number = oracle.newest + 1;
-        if (dice < 2) {
-            number += (int64_t)(gf_random_next(random) % (uint64_t)(3 * slots_48h + 1)); /* a gap */
-        } else if (dice < 20 && oracle.newest > slots_48h) {
-            number =
-                oracle.newest - (int64_t)(gf_random_next(random) % (uint64_t)slots_48h); /* late or again */
-        }
+        const int64_t number = number_draw(random);
         if (number >= SLOT_COUNT_MAX) {
             break;
         }
@@ -172,17 +199,12 @@ story_run(struct gf_random *random, const struct gf_zone *zone, struct gf_time b
         const int64_t old_micro = oracle.values[number];
         const bool old_masked = oracle.masked[number];
         const int32_t day_before = features.load.day;
-        const uint32_t day_length_s =
-            day_before == INT32_MIN
-                ? 0
-                : (uint32_t)((gf_day_start(zone, day_before + 1).us - gf_day_start(zone, day_before).us) /
-                             GF_US_PER_S);
         /* The closing is about the values before this one. */
         const int64_t newest_before = oracle.newest;
         assert_int_equal(maker_apply(&features, &context, GF_TOPIC_METER_READINGS, &reading, &change), GF_OK);
         if (change.day_closed) {
             assert_int_equal(change.day, day_before);
-            day_check(&change, day_length_s);
+            day_check(&change);
         }
         bool is_certain = true;
         const enum gf_reading_outcome expected = oracle_take(number, micro, is_masked, &is_certain);
@@ -190,8 +212,7 @@ story_run(struct gf_random *random, const struct gf_zone *zone, struct gf_time b
         if (is_certain || change.outcome == expected) {
             assert_int_equal(change.outcome, expected);
         } else {
-            /* A changed value that its hash did not show is taken for a duplicate: the oracle forgets it too.
-             */
+            /* A changed value that its hash did not show is taken for a duplicate: the oracle forgets it. */
             assert_int_equal(change.outcome, GF_READING_DUPLICATE);
             missed_count++;
             oracle.values[number] = old_micro;
@@ -199,18 +220,10 @@ story_run(struct gf_random *random, const struct gf_zone *zone, struct gf_time b
             continue;
         }
         if (expected == GF_READING_NEW) {
-            int64_t gap = 0;
-            for (int64_t i = newest_before + 1; newest_before >= 0 && i < number; i++) {
-                gap++;
-            }
+            const int64_t gap = newest_before < 0 ? 0 : number - newest_before - 1;
             assert_int_equal(change.gap_slots, gap);
         }
-        const struct day_figures today = day_figures_of(features.load.day);
-        if (interval_s >= 1800 || interval_s < 900) {
-            assert_int_equal(features.load.day_micro_kwh, today.micro);
-        }
-        assert_int_equal(features.load.day_covered_s, today.slots * (uint32_t)interval_s);
-        assert_int_equal(features.load.day_masked_s, today.masked * (uint32_t)interval_s);
+        today_check();
         if (change.day_closed || expected == GF_READING_LATE_NEW || step % 97 == 0) {
             windows_check();
         }

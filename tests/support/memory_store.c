@@ -27,7 +27,8 @@ struct memory_store {
     uint32_t item_count, item_capacity;
     struct meta *metas;
     uint32_t meta_count, meta_capacity;
-    uint8_t **lent; /* values given out by the last call: freed by the next, so that a late reader is caught */
+    uint8_t *
+        *lent; /* values given out by the last call: freed by the next, so that a late reader is caught */
     uint32_t lent_count, lent_capacity;
     struct fault faults[GF_STORE_CALL_COUNT];
     uint32_t calls[GF_STORE_CALL_COUNT];
@@ -100,8 +101,8 @@ item_compare(const struct item *item, uint32_t shard, uint32_t slice, uint32_t k
 
 /* The place of the first item that is not before the key; `is_there_out` says whether it is the key's. */
 static uint32_t
-item_place(const struct memory_store *memory, uint32_t shard, uint32_t slice, uint32_t kind, struct gf_span key,
-           bool *is_there_out)
+item_place(const struct memory_store *memory, uint32_t shard, uint32_t slice, uint32_t kind,
+           struct gf_span key, bool *is_there_out)
 {
     uint32_t from = 0, to = memory->item_count;
     while (from < to) {
@@ -161,7 +162,8 @@ item_put(struct memory_store *memory, uint32_t shard, uint32_t slice, uint32_t k
 
 /* Counts a call. When its fault is due returns true, and the error in `rc_out`. */
 static bool
-call_fails(struct memory_store *memory, enum gf_memory_store_call call, enum gf_rc *rc_out, struct gf_error *error)
+call_fails(struct memory_store *memory, enum gf_memory_store_call call, enum gf_rc *rc_out,
+           struct gf_error *error)
 {
     memory->calls[call]++;
     lent_drop(memory);
@@ -170,7 +172,8 @@ call_fails(struct memory_store *memory, enum gf_memory_store_call call, enum gf_
     if (fault->left == 0 || --fault->left > 0) {
         return false;
     }
-    *rc_out = gf_fail(error, fault->rc, "store in memory: a test asked call %u of its kind to fail", memory->calls[call]);
+    *rc_out = gf_fail(error, fault->rc, "store in memory: a test asked call %u of its kind to fail",
+                      memory->calls[call]);
     return true;
 }
 
@@ -227,7 +230,8 @@ store_get(struct gf_store *store, uint32_t shard, const uint32_t *slices, const 
         found_out[i] = wanted[i];
         found_out[i].bytes = (struct gf_span){0};
         if (is_there) {
-            found_out[i].bytes = lend(memory, gf_span_of(memory->items[at].bytes, memory->items[at].bytes_size));
+            found_out[i].bytes =
+                lend(memory, gf_span_of(memory->items[at].bytes, memory->items[at].bytes_size));
         }
     }
     return GF_OK;
@@ -240,13 +244,15 @@ store_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice, const st
     struct memory_store *memory = memory_of(store);
     assert(slice < GF_SLICE_COUNT);
     enum gf_rc rc;
-    if (call_fails(memory, GF_STORE_PUT_SLICE, &rc, error) && !memory->faults[GF_STORE_PUT_SLICE].is_applied) {
+    if (call_fails(memory, GF_STORE_PUT_SLICE, &rc, error) &&
+        !memory->faults[GF_STORE_PUT_SLICE].is_applied) {
         return rc;
     }
     for (uint32_t i = 0; i < count; i++) {
         assert(blocks[i].kind != 0);
-        assert(i == 0 || blocks[i - 1].kind < blocks[i].kind ||
-               (blocks[i - 1].kind == blocks[i].kind && gf_span_compare(blocks[i - 1].key, blocks[i].key) < 0));
+        assert(
+            i == 0 || blocks[i - 1].kind < blocks[i].kind ||
+            (blocks[i - 1].kind == blocks[i].kind && gf_span_compare(blocks[i - 1].key, blocks[i].key) < 0));
         item_put(memory, shard, slice, blocks[i].kind, blocks[i].key, blocks[i].bytes);
     }
     *meta_at(memory, shard, slice) = *meta;
@@ -300,7 +306,8 @@ store_put_named(struct gf_store *store, const char *name, struct gf_span value, 
 {
     struct memory_store *memory = memory_of(store);
     enum gf_rc rc;
-    if (call_fails(memory, GF_STORE_PUT_NAMED, &rc, error) && !memory->faults[GF_STORE_PUT_NAMED].is_applied) {
+    if (call_fails(memory, GF_STORE_PUT_NAMED, &rc, error) &&
+        !memory->faults[GF_STORE_PUT_NAMED].is_applied) {
         return rc;
     }
     item_put(memory, UINT32_MAX, 0, 0, gf_span_text(name), value);
@@ -382,8 +389,8 @@ gf_memory_store_count(const struct gf_store *store)
 }
 
 bool
-gf_memory_store_damage(struct gf_store *store, uint32_t shard, uint32_t slice, uint8_t kind, struct gf_span key,
-                       uint32_t bit)
+gf_memory_store_damage(struct gf_store *store, uint32_t shard, uint32_t slice, uint8_t kind,
+                       struct gf_span key, uint32_t bit)
 {
     struct memory_store *memory = memory_of(store);
     bool is_there = false;

@@ -20,8 +20,8 @@ struct gf_store *gf_memory_store_new(void);
 /* A store with the same content and no faults: what a crash leaves behind. */
 struct gf_store *gf_memory_store_copy(const struct gf_store *store);
 
-/* The `nth` call from now on (1: the next) returns `rc` instead of doing its work, once. With `is_applied` it does its
- * work all the same: the outcome that its caller does not know. */
+/* The `nth` call from now on (1: the next) returns `rc` instead of doing its work, once. With `is_applied` it
+ * does its work all the same: the outcome that its caller does not know. */
 void gf_memory_store_fail(struct gf_store *store, enum gf_memory_store_call call, uint32_t nth, enum gf_rc rc,
                           bool is_applied);
 
@@ -32,7 +32,7 @@ uint32_t gf_memory_store_calls(const struct gf_store *store, enum gf_memory_stor
 uint32_t gf_memory_store_count(const struct gf_store *store);
 
 /* Flips a bit of a stored block; returns false when there is no such block. */
-bool gf_memory_store_damage(struct gf_store *store, uint32_t shard, uint32_t slice, uint8_t kind, struct gf_span key,
-                            uint32_t bit);
+bool gf_memory_store_damage(struct gf_store *store, uint32_t shard, uint32_t slice, uint8_t kind,
+                            struct gf_span key, uint32_t bit);
 
 #endif

@@ -112,6 +112,20 @@ test_local_days_have_23_24_or_25_hours(void **state)
 }
 
 static void
+test_daily_value_belongs_to_the_day_of_its_middle(void **state)
+{
+    (void)state;
+    static struct gf_zone california;
+    struct story story;
+    maker_zone("America/Los_Angeles", &california);
+    story_begin(&story, &california);
+    /* Midnight in UTC is the afternoon before in California. */
+    assert_int_equal(read_slot(&story, maker_time("2016-05-02"), 86400, KWH, GF_READING_QUALITY_ACTUAL),
+                     GF_OK);
+    assert_int_equal(story.features.load.day, gf_days_from_date(2016, 5, 2));
+}
+
+static void
 test_profile_is_the_same_for_every_length(void **state)
 {
     (void)state;
@@ -128,7 +142,7 @@ test_profile_is_the_same_for_every_length(void **state)
         }
         assert_int_equal(story.features.load.days_seen, 21);
         assert_float_equal(story.features.load.window_mean[GF_WINDOW_7D], 43.2, 0.02);
-        assert_float_equal(story.features.load.window_deviation[GF_WINDOW_90D], 0, 0.2);
+        assert_float_equal(gf_half_value(story.features.load.window_deviation[GF_WINDOW_90D]), 0, 0.2);
         assert_float_equal(story.features.load.weekend_share, 2.0 / 7, 0.001);
         if (lengths[i] < 86400) {
             assert_float_equal(story.features.load.load_factor, 1, 0.001);
@@ -413,6 +427,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_half_floats_round_to_nearest_even),
         cmocka_unit_test(test_local_days_have_23_24_or_25_hours),
+        cmocka_unit_test(test_daily_value_belongs_to_the_day_of_its_middle),
         cmocka_unit_test(test_profile_is_the_same_for_every_length),
         cmocka_unit_test(test_masked_slots_count_as_energy_and_train_nothing),
         cmocka_unit_test(test_power_failure_is_no_day_of_zero_use),

@@ -59,8 +59,14 @@ static const struct gf_param rows[] = {
     {SAMPLE(text), .type = GF_PARAM_TEXT, .size = 24, .initial = ""},
     {SAMPLE(password), .type = GF_PARAM_TEXT, .size = 24, .initial = ""},
     {SAMPLE(choice), .type = GF_PARAM_CHOICE, .choices = stages, .initial = "GRACE"},
-    {.name = "steps", .doc = "A table.", .offset = offsetof(struct sample, steps), .type = GF_PARAM_TABLE,
-     .size = sizeof(struct step), .rows = step_rows, .row_param_count = COUNT(step_rows), .rows_max = 3,
+    {.name = "steps",
+     .doc = "A table.",
+     .offset = offsetof(struct sample, steps),
+     .type = GF_PARAM_TABLE,
+     .size = sizeof(struct step),
+     .rows = step_rows,
+     .row_param_count = COUNT(step_rows),
+     .rows_max = 3,
      .count_offset = offsetof(struct sample, step_count),
      .initial = "[{stage: DUE, days: 0}, {stage: LATE, days: 30, measure: LETTER}]"},
 };
@@ -161,7 +167,7 @@ test_each_mistake_is_named(void **state)
     } cases[] = {
         {"flag: yes", 1, 7, "must be true or false", "did you mean \"true\"?"},
         {"flag: ture", 1, 7, "must be true or false", "did you mean \"true\"?"},
-        {"number: 4097", 1, 9, "out of range: -5 records to 4096 records", ""},
+        {"number: 4097", 1, 9, "out of range: -5 to 4096 records", ""},
         {"number: 1.5", 1, 9, "whole number", ""},
         {"number: abc", 1, 9, "must be a whole number", ""},
         {"number: 5 bytes", 1, 9, "counted in records", ""},
@@ -202,11 +208,12 @@ test_each_mistake_is_named(void **state)
         {"choice: LAET", 1, 9, "must be one of DUE, GRACE, LATE", "did you mean \"LATE\"?"},
         {"steps: 5", 1, 8, "must be a list, not a value", ""},
         {"steps:\n  - {days: 1}", 2, 5, "steps[0].stage is missing", "A column."},
-        {"steps:\n  - {stage: DUE, days: 366}", 2, 24, "steps[0].days is out of range: 0 d to 365 d", ""},
-        {"steps:\n  - {stage: DUE, days: 1}\n  - {stage: DUE, dayz: 1, days: 1}", 3, 18, "unknown key \"dayz\" in steps[1]",
-         "did you mean \"days\"?"},
-        {"steps: [{stage: DUE, days: 1}, {stage: DUE, days: 1}, {stage: DUE, days: 1}, {stage: DUE, days: 1}]", 1, 8,
-         "at most 3", ""},
+        {"steps:\n  - {stage: DUE, days: 366}", 2, 24, "steps[0].days is out of range: 0 to 365 d", ""},
+        {"steps:\n  - {stage: DUE, days: 1}\n  - {stage: DUE, dayz: 1, days: 1}", 3, 18,
+         "unknown key \"dayz\" in steps[1]", "did you mean \"days\"?"},
+        {"steps: [{stage: DUE, days: 1}, {stage: DUE, days: 1}, {stage: DUE, days: 1}, {stage: DUE, days: "
+         "1}]",
+         1, 8, "at most 3", ""},
         {"steps: [5]", 1, 9, "steps[0] must be a mapping, not a value", ""},
         {"steps: [~]", 1, 9, "is missing", ""},
         {"numbr: 5", 1, 1, "unknown key \"numbr\"", "did you mean \"number\"?"},
@@ -221,8 +228,8 @@ test_each_mistake_is_named(void **state)
         if (complaints.count == 0 || complaint->line != cases[index].line ||
             complaint->column != cases[index].column || strstr(complaint->text, cases[index].part) == NULL ||
             strstr(complaint->help, cases[index].help) == NULL) {
-            fail_msg("%s: %u:%u: %s (%s)", cases[index].text, complaint->line, complaint->column, complaint->text,
-                     complaint->help);
+            fail_msg("%s: %u:%u: %s (%s)", cases[index].text, complaint->line, complaint->column,
+                     complaint->text, complaint->help);
         }
     }
 }
@@ -302,14 +309,15 @@ drawn(struct gf_random *random)
 {
     /* All magnitudes, not only the large ones. */
     const uint64_t bits = gf_random_next(random);
-    return (int64_t)(bits >> (gf_random_next(random) % 64));
+    return (int64_t)(bits >> (1 + gf_random_next(random) % 63));
 }
 
 static void
 text_draw(struct gf_random *random, char *out, size_t size)
 {
-    static const char *const parts[] = {"a",  "null", "~", " ",  "\"", "\\", ":", "#", "-",    "{",   "ü", "€",
-                                        "\U0001F50C", "5",  "'",  "$", "${X}", ",", "]", "true", "&x", "!", "|"};
+    static const char *const parts[] = {"a",    "null", "~", " ",    "\"",         "\\", ":", "#",
+                                        "-",    "{",    "ü", "€",    "\U0001F50C", "5",  "'", "$",
+                                        "${X}", ",",    "]", "true", "&x",         "!",  "|"};
     const size_t count = gf_random_next(random) % 8;
     out[0] = '\0';
     for (size_t index = 0; index < count; index++) {
@@ -373,7 +381,8 @@ test_what_is_printed_reads_back(void **state)
         char *const text = sample_print(&before);
         sample_read(text, true, &after, &complaints);
         char *const again = sample_print(&after);
-        if (complaints.count > 0 || memcmp(&before, &after, sizeof(before)) != 0 || strcmp(text, again) != 0) {
+        if (complaints.count > 0 || memcmp(&before, &after, sizeof(before)) != 0 ||
+            strcmp(text, again) != 0) {
             fail_msg("round %d: %s\n%s", round, complaints.items[0].text, text);
         }
         free(text);
@@ -387,12 +396,14 @@ test_canonical_form(void **state)
     (void)state;
     struct sample sample;
     struct gf_complaints complaints;
-    sample_read("duration: 1440m\nsize: 2048KiB\nreal: 1e-3\nmoney: 3\ntext: 'a b'\n", true, &sample, &complaints);
+    sample_read("duration: 1440m\nsize: 2048KiB\nreal: 1e-3\nmoney: 3\ntext: 'a b'\n", true, &sample,
+                &complaints);
     char *const text = sample_print(&sample);
-    assert_string_equal(text, "flag: true\nnumber: 7\nreal: 0.001\nduration: 1d\nmoney: 3.00\nprice: 0.25\n"
-                              "energy: 0.5\nsize: 2MiB\ntext: \"a b\"\npassword: \"\"\nchoice: GRACE\nsteps:\n"
-                              "  - {stage: DUE, days: 0, measure: REMINDER}\n"
-                              "  - {stage: LATE, days: 30, measure: LETTER}\n");
+    assert_string_equal(text,
+                        "flag: true\nnumber: 7\nreal: 0.001\nduration: 1d\nmoney: 3.00\nprice: 0.25\n"
+                        "energy: 0.5\nsize: 2MiB\ntext: \"a b\"\npassword: \"\"\nchoice: GRACE\nsteps:\n"
+                        "  - {stage: DUE, days: 0, measure: REMINDER}\n"
+                        "  - {stage: LATE, days: 30, measure: LETTER}\n");
     free(text);
 }
 

@@ -25,7 +25,8 @@ test_nodes_know_their_place(void **state)
     (void)state;
     struct gf_yaml *yaml = NULL;
     struct gf_complaints complaints;
-    assert_int_equal(parse("# first\na: 1\nlist:\n  - x\n  - {b: \"two\", ü: ~}\nempty:\n", &yaml, &complaints), GF_OK);
+    assert_int_equal(
+        parse("# first\na: 1\nlist:\n  - x\n  - {b: \"two\", ü: ~}\nempty:\n", &yaml, &complaints), GF_OK);
     const struct gf_yaml_node *const root = gf_yaml_root(yaml);
     assert_int_equal(root->kind, GF_YAML_MAPPING);
     assert_int_equal(root->count, 3);
@@ -185,7 +186,8 @@ test_a_bomb_of_aliases_stays_small(void **state)
     for (int level = 1; level <= 8; level++) {
         used += (size_t)snprintf(text + used, sizeof(text) - used, "a%d: &a%d [", level, level);
         for (int item = 0; item < 9; item++) {
-            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s*a%d", item > 0 ? "," : "", level - 1);
+            used +=
+                (size_t)snprintf(text + used, sizeof(text) - used, "%s*a%d", item > 0 ? "," : "", level - 1);
         }
         used += (size_t)snprintf(text + used, sizeof(text) - used, "]\n");
     }
@@ -276,7 +278,8 @@ test_a_long_line_is_cut_around_the_caret(void **state)
     char *const text = repeated("ü", 2000);
     struct gf_complaints complaints = {.count = 0};
     gf_complain(&complaints,
-                (struct gf_place){.file = "f", .text = text, .size = strlen(text), .line = 1, .column = 1500}, "x");
+                (struct gf_place){.file = "f", .text = text, .size = strlen(text), .line = 1, .column = 1500},
+                "x");
     assert_int_equal(complaints.items[0].caret, 40);
     assert_true(strlen(complaints.items[0].source) <= 159);
     assert_int_equal(strlen(complaints.items[0].source) % 2, 0); /* no half character */
@@ -291,7 +294,7 @@ test_edit_distance(void **state)
         const char *a, *b;
         uint32_t distance;
     } cases[] = {
-        {"window", "window", 0}, {"windw", "window", 1}, {"wnidow", "window", 1}, {"", "ab", 2},
+        {"window", "window", 0}, {"windw", "window", 1},  {"wnidow", "window", 1}, {"", "ab", 2},
         {"abc", "", 3},          {"xindox", "window", 2}, {"ba", "ab", 1},         {"kitten", "sitting", 3},
     };
     for (size_t index = 0; index < COUNT(cases); index++) {

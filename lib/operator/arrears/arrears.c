@@ -96,7 +96,7 @@ alert_emit(const struct gf_view *view, struct gf_arrears_state *state, struct gf
     if (rc != GF_OK) {
         return gf_out_fail(out, rc, "the late fee of this account cannot be counted");
     }
-    gf_record_id(gf_arrears_kind_name(kind), view->entity, now, state->alerts, alert.record_id);
+    gf_record_id("arrears.alerts", view->entity, now, state->alerts, alert.record_id);
     return gf_out_emit(out, GF_TOPIC_ARREARS_ALERTS, &alert);
 }
 

@@ -423,7 +423,8 @@ gf_fraud_case_add(const struct gf_view *view, struct gf_fraud_state *state, stru
     if (is_worse) {
         open->codes = (uint8_t)((open->codes & CODE_BITS) | (uint32_t)severity << SEVERITY_SHIFT);
     }
-    if (joined == 0 && !is_worse) {
+    /* Contracts that come and go can make one kind join again and again; the last version is for the end. */
+    if ((joined == 0 && !is_worse) || open->version >= UINT8_MAX - 1) {
         return GF_OK;
     }
     const int32_t code = code_first(params, joined != 0 ? joined : gf_fraud_case_codes(open));

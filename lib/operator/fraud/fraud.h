@@ -39,7 +39,7 @@ struct gf_fraud_case {
     uint32_t meter_hash;    /* low half of gf_hash64 of the meter id; 0: free */
     uint32_t opened_minute; /* since 1970 */
     float estimated_kwh;    /* not measured, or measured and not billed, so far */
-    uint8_t version;        /* of the last record; 15 changes are more than there can be */
+    uint8_t version;        /* of the last record; saturates before the last one */
     uint8_t codes;          /* bits 0..4: enum gf_fraud_code - 1; bits 5, 6: enum gf_severity */
     uint16_t
         evidence_day; /* low half of the local day of the last evidence, moved on by days that tell nothing */

@@ -1,0 +1,452 @@
+#include "lab.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "codec/records.h"
+#include "io/memory_map.h"
+#include "loop/feed.h"
+
+#define OUTPUT_ARENA_SIZE ((size_t)1 << 20)
+#define VALUE_SIZE_MAX ((size_t)3 << 20)
+#define WALL_START_US INT64_C(1893456000000000) /* 2030-01-01 */
+#define CUSTOMERS_MAX 8192
+#define TIMERS_MAX 8192
+
+/* Read once: there are hundreds of files, and they do not change. */
+static struct gf_zones zones;
+
+static struct gf_time
+clock_now(struct gf_clock *clock)
+{
+    return (struct gf_time){WALL_START_US + ((struct lab_clock *)clock)->us};
+}
+
+static int64_t
+clock_monotonic(struct gf_clock *clock)
+{
+    return ++((struct lab_clock *)clock)->us;
+}
+
+static void
+clock_sleep(struct gf_clock *clock, struct gf_duration duration)
+{
+    ((struct lab_clock *)clock)->us += duration.us;
+}
+
+static const struct gf_schemas *
+lookup_schemas(void *context)
+{
+    return gf_registry_schemas(context);
+}
+
+static enum gf_rc
+lookup_resolve(void *context, enum gf_topic topic, uint32_t id, struct gf_error *error)
+{
+    return gf_registry_resolve(context, topic, id, error);
+}
+
+static struct gf_config *
+config_make(const char *text)
+{
+    char whole[8192];
+    struct gf_complaints complaints = {0};
+    struct gf_config *config = NULL;
+    const int size =
+        snprintf(whole, sizeof(whole), "version: 1\nlog: folder:lab\n%s", text == NULL ? "" : text);
+    const enum gf_rc rc = gf_config_parse("lab.yaml", whole, (size_t)size, NULL, 0, &config, &complaints);
+    gf_complaints_print(&complaints, stderr);
+    assert_int_equal(rc, GF_OK);
+    return config;
+}
+
+void
+lab_open(struct lab *lab, const char *config_text)
+{
+    if (zones.count == 0) {
+        assert_int_equal(gf_zones_load(NULL, &zones, &lab->error), GF_OK);
+    }
+    *lab = (struct lab){.config = config_make(config_text), .customers_max = CUSTOMERS_MAX};
+    lab->clock.base = (struct gf_clock){.now = clock_now, .monotonic_us = clock_monotonic, .sleep = clock_sleep};
+    const struct gf_registry_options options = {.kind = GF_REGISTRY_BUILT_IN};
+    assert_int_equal(gf_registry_open(&options, &lab->registry, &lab->error), GF_OK);
+    lab->lookup =
+        (struct gf_lookup){.context = lab->registry, .schemas = lookup_schemas, .resolve = lookup_resolve};
+    lab->shard_count = (uint32_t)lab->config->partitions;
+    lab->log = gf_memory_log_new(lab->shard_count);
+    lab->source = gf_memory_source_open(lab->log);
+    lab->store = gf_memory_store_new();
+}
+
+void
+lab_crash(struct lab *lab, struct gf_store *store)
+{
+    for (uint32_t i = 0; lab->shards != NULL && i < lab->shard_count; i++) {
+        gf_shard_free(lab->shards[i]);
+    }
+    free(lab->shards);
+    lab->shards = NULL;
+    if (store != NULL) {
+        lab->store->ops->close(lab->store);
+        lab->store = store;
+    }
+}
+
+void
+lab_close(struct lab *lab)
+{
+    lab_crash(lab, NULL);
+    lab->store->ops->close(lab->store);
+    lab->source->ops->close(lab->source);
+    gf_memory_log_free(lab->log);
+    gf_registry_close(lab->registry);
+    gf_config_free(lab->config);
+}
+
+/* ---- inputs ---- */
+
+uint32_t
+lab_partition(const struct lab *lab, const char *key)
+{
+    return gf_partition_of(gf_span_text(key), lab->shard_count);
+}
+
+int64_t
+lab_add_bytes(struct lab *lab, enum gf_topic topic, uint32_t partition, const char *key, struct gf_time time,
+              struct gf_span value)
+{
+    const struct gf_record record = {
+        .topic = (int32_t)topic,
+        .partition = partition,
+        .offset = -1,
+        .timestamp = time,
+        .has_key = key != NULL,
+        .has_value = value.data != NULL,
+        .key = key == NULL ? (struct gf_span){0} : gf_span_text(key),
+        .is_framed = true,
+        .value = value,
+    };
+    return gf_memory_log_add(lab->log, &record);
+}
+
+uint32_t
+lab_encode(enum gf_topic topic, const void *body, uint8_t *out, size_t size)
+{
+    assert_true(size > GF_FRAME_SIZE);
+    gf_frame_write(gf_topics[topic].schema_id, out);
+    struct gf_writer writer = gf_writer_of(out + GF_FRAME_SIZE, size - GF_FRAME_SIZE);
+    gf_topics[topic].encode(&writer, body);
+    assert_false(writer.overflowed);
+    return (uint32_t)(GF_FRAME_SIZE + gf_writer_size(&writer));
+}
+
+int64_t
+lab_add(struct lab *lab, enum gf_topic topic, const char *key, struct gf_time time, const void *body)
+{
+    uint8_t bytes[4096];
+    const uint32_t size = lab_encode(topic, body, bytes, sizeof(bytes));
+    const uint32_t partition = gf_topics[topic].is_reference ? 0 : lab_partition(lab, key);
+    return lab_add_bytes(lab, topic, partition, key, time, gf_span_of(bytes, size));
+}
+
+static uint32_t
+partition_count(const struct lab *lab, enum gf_topic topic)
+{
+    return gf_topics[topic].is_reference ? 1 : lab->shard_count;
+}
+
+void
+lab_copy_inputs(struct lab *to, const struct lab *from)
+{
+    assert_int_equal(to->shard_count, from->shard_count);
+    for (int topic = 0; topic < GF_TOPIC_INPUT_COUNT; topic++) {
+        for (uint32_t i = 0; i < partition_count(from, (enum gf_topic)topic); i++) {
+            const struct gf_record *record = NULL;
+            for (uint32_t k = 0; (record = gf_memory_log_get(from->log, (enum gf_topic)topic, i, k)) != NULL; k++) {
+                gf_memory_log_add(to->log, record);
+            }
+        }
+    }
+}
+
+int64_t
+lab_input_count(const struct lab *lab)
+{
+    int64_t count = 0;
+    for (int topic = 0; topic < GF_TOPIC_INPUT_COUNT; topic++) {
+        for (uint32_t i = 0; i < partition_count(lab, (enum gf_topic)topic); i++) {
+            count += gf_memory_log_count(lab->log, (enum gf_topic)topic, i);
+        }
+    }
+    return count;
+}
+
+/* ---- running ---- */
+
+static enum gf_rc
+shards_make(struct lab *lab)
+{
+    enum gf_rc rc = GF_OK;
+    lab->shards = calloc(lab->shard_count, sizeof(lab->shards[0]));
+    assert_non_null(lab->shards);
+    for (uint32_t i = 0; rc == GF_OK && i < lab->shard_count; i++) {
+        const struct gf_shard_options options = {
+            .shard = i,
+            .shard_count = lab->shard_count,
+            .is_arrival = lab->config->order == GF_CONFIG_ORDER_ARRIVAL,
+            .customers_max = lab->customers_max,
+            .timers_max = TIMERS_MAX,
+            .batch_records = (uint32_t)lab->config->batch_records,
+            .sweep_records = lab->config->sweep.records,
+            .config = lab->config,
+            .zones = &zones,
+            .instance = "lab",
+            .transactional_id = "lab-1",
+            .reserve = gf_memory_reserve,
+            .release = gf_memory_release,
+        };
+        rc = gf_shard_new(&options, lab->source, &lab->lookup, lab->store, &lab->shards[i], &lab->error);
+    }
+    return rc;
+}
+
+static bool
+must_stop(void *context)
+{
+    (void)context;
+    return false;
+}
+
+static enum gf_rc
+sink_open(void *context, struct gf_sink **out, struct gf_error *error)
+{
+    (void)error;
+    *out = gf_memory_sink_open(((struct lab *)context)->log);
+    return GF_OK;
+}
+
+static void
+warn(void *context, enum gf_rc rc, const char *text, int64_t retry_us)
+{
+    (void)rc;
+    (void)text;
+    (void)retry_us;
+    ((struct lab *)context)->warnings++;
+}
+
+enum gf_rc
+lab_run(struct lab *lab)
+{
+    lab->error.text[0] = '\0';
+    enum gf_rc rc = lab->shards == NULL ? shards_make(lab) : GF_OK;
+    if (rc != GF_OK) {
+        return rc;
+    }
+    const struct gf_live_options options = {
+        .shards = lab->shards,
+        .shard_count = lab->shard_count,
+        .is_arrival = lab->config->order == GF_CONFIG_ORDER_ARRIVAL,
+        .exit_at_end = true,
+        .commit_interval = lab->config->commit.interval,
+        .commit_batches = (uint32_t)lab->config->commit.batches,
+        .start = GF_TIME_NONE,
+        .clock = &lab->clock.base,
+        .context = lab,
+        .must_stop = must_stop,
+        .sink_open = sink_open,
+        .warn = warn,
+    };
+    return gf_live_run(&options, &lab->status, &lab->error);
+}
+
+/* ---- outputs ---- */
+
+uint32_t
+lab_count(const struct lab *lab, enum gf_topic topic)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < partition_count(lab, topic); i++) {
+        count += gf_memory_log_count(lab->log, topic, i);
+    }
+    return count;
+}
+
+const struct gf_record *
+lab_record(const struct lab *lab, enum gf_topic topic, uint32_t index)
+{
+    for (uint32_t i = 0; i < partition_count(lab, topic); i++) {
+        const uint32_t count = gf_memory_log_count(lab->log, topic, i);
+        if (index < count) {
+            return gf_memory_log_get(lab->log, topic, i, index);
+        }
+        index -= count;
+    }
+    return NULL;
+}
+
+static void
+record_decode(const struct gf_record *record, void *out)
+{
+    static uint64_t memory[OUTPUT_ARENA_SIZE / sizeof(uint64_t)];
+    struct gf_arena arena = gf_arena_of(memory, sizeof(memory));
+    struct gf_reader reader = gf_reader_of(record->value);
+    assert_false(record->is_framed);
+    assert_int_equal(gf_topics[record->topic].decode(&reader, &arena, out), GF_OK);
+    assert_ptr_equal(reader.at, reader.end);
+}
+
+void
+lab_get(const struct lab *lab, enum gf_topic topic, uint32_t index, void *out)
+{
+    const struct gf_record *record = lab_record(lab, topic, index);
+    assert_non_null(record);
+    record_decode(record, out);
+}
+
+struct gf_tally
+lab_tally(const struct lab *lab)
+{
+    struct gf_tally total = {0};
+    for (uint32_t i = 0; i < lab->shard_count; i++) {
+        const struct gf_tally *tally = gf_shard_tally(lab->shards[i]);
+        total.records += tally->records;
+        total.processed += tally->processed;
+        total.filtered += tally->filtered;
+        total.late += tally->late;
+        total.dead += tally->dead;
+        total.effects += tally->effects;
+    }
+    return total;
+}
+
+/* The record's bytes with the batch's number taken out. */
+static struct gf_span
+batch_blot(const struct gf_record *record, uint8_t *out, size_t size)
+{
+    static _Alignas(8) uint8_t body[GF_RECORD_STRUCT_SIZE_MAX];
+    const struct gf_topic_info *topic = &gf_topics[record->topic];
+    record_decode(record, body);
+    if (record->topic == GF_TOPIC_DEAD_LETTERS) {
+        ((struct gf_dead_letter *)(void *)body)->batch = 0;
+    }
+    for (uint32_t i = 0; i < topic->type->field_count; i++) {
+        const struct gf_field *field = &topic->type->fields[i];
+        if (strcmp(field->name, "lineage") == 0) {
+            ((struct gf_lineage *)(void *)(body + field->offset))->batch = 0;
+        }
+    }
+    struct gf_writer writer = gf_writer_of(out, size);
+    topic->encode(&writer, body);
+    assert_false(writer.overflowed);
+    return gf_span_of(out, gf_writer_size(&writer));
+}
+
+static bool
+is_same_record(const struct gf_record *a, const struct gf_record *b, enum lab_lineage lineage)
+{
+    static uint8_t bytes_a[VALUE_SIZE_MAX], bytes_b[VALUE_SIZE_MAX];
+    if (a == NULL || b == NULL || a->timestamp.us != b->timestamp.us || a->has_key != b->has_key ||
+        !gf_span_equal(a->key, b->key)) {
+        return false;
+    }
+    return lineage == LAB_LINEAGE_SAME ? gf_span_equal(a->value, b->value)
+                                       : gf_span_equal(batch_blot(a, bytes_a, sizeof(bytes_a)),
+                                                       batch_blot(b, bytes_b, sizeof(bytes_b)));
+}
+
+void
+lab_assert_same_outputs(const struct lab *a, const struct lab *b, enum lab_lineage lineage)
+{
+    assert_int_equal(a->shard_count, b->shard_count);
+    for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+        for (uint32_t i = 0; topic != GF_TOPIC_JOURNAL && i < a->shard_count; i++) {
+            const uint32_t count_a = gf_memory_log_count(a->log, (enum gf_topic)topic, i);
+            const uint32_t count_b = gf_memory_log_count(b->log, (enum gf_topic)topic, i);
+            for (uint32_t k = 0; k < count_a || k < count_b; k++) {
+                if (!is_same_record(gf_memory_log_get(a->log, (enum gf_topic)topic, i, k),
+                                    gf_memory_log_get(b->log, (enum gf_topic)topic, i, k), lineage)) {
+                    fail_msg("%s partition %u: record %u differs (%u and %u records)", gf_topics[topic].name, i, k,
+                             count_a, count_b);
+                }
+            }
+        }
+    }
+}
+
+/* ---- the state ---- */
+
+struct block_hash {
+    struct gf_digest digest;
+    uint64_t count;
+};
+
+static enum gf_rc
+block_take(void *context, const struct gf_store_block *block, struct gf_error *error)
+{
+    (void)error;
+    struct block_hash *hash = context;
+    gf_digest_extend(&hash->digest, &block->kind, sizeof(block->kind));
+    gf_digest_extend(&hash->digest, &block->key.size, sizeof(block->key.size));
+    gf_digest_extend(&hash->digest, block->key.data, block->key.size);
+    gf_digest_extend(&hash->digest, block->bytes.data, block->bytes.size);
+    hash->count++;
+    return GF_OK;
+}
+
+static struct block_hash
+slice_hash(struct gf_store *store, uint32_t shard, uint32_t slice)
+{
+    struct gf_error error = {{0}};
+    struct block_hash hash = {.digest = gf_digest_of("", 0)};
+    assert_int_equal(store->ops->scan(store, shard, slice, block_take, &hash, &error), GF_OK);
+    return hash;
+}
+
+void
+lab_assert_same_state(const struct lab *a, const struct lab *b)
+{
+    struct gf_error error = {{0}};
+    for (uint32_t shard = 0; shard < a->shard_count; shard++) {
+        struct gf_slice_meta metas_a[GF_SLICE_COUNT], metas_b[GF_SLICE_COUNT];
+        assert_int_equal(a->store->ops->metas(a->store, shard, metas_a, &error), GF_OK);
+        assert_int_equal(b->store->ops->metas(b->store, shard, metas_b, &error), GF_OK);
+        for (uint32_t slice = 0; slice < GF_SLICE_COUNT; slice++) {
+            const struct block_hash hash_a = slice_hash(a->store, shard, slice);
+            const struct block_hash hash_b = slice_hash(b->store, shard, slice);
+            if (memcmp(metas_a[slice].digest.bytes, metas_b[slice].digest.bytes, GF_DIGEST_SIZE) != 0 ||
+                metas_a[slice].entity_count != metas_b[slice].entity_count || hash_a.count != hash_b.count ||
+                memcmp(hash_a.digest.bytes, hash_b.digest.bytes, GF_DIGEST_SIZE) != 0) {
+                fail_msg("shard %u slice %u: digests %s, blocks %s (%u and %u of them), entities %u and %u", shard,
+                         slice,
+                         memcmp(metas_a[slice].digest.bytes, metas_b[slice].digest.bytes, GF_DIGEST_SIZE) == 0
+                             ? "equal" : "differ",
+                         memcmp(hash_a.digest.bytes, hash_b.digest.bytes, GF_DIGEST_SIZE) == 0 ? "equal" : "differ",
+                         (unsigned)hash_a.count, (unsigned)hash_b.count, (unsigned)metas_a[slice].entity_count,
+                         (unsigned)metas_b[slice].entity_count);
+            }
+        }
+    }
+}
+
+void
+lab_assert_conserved(const struct lab *lab)
+{
+    for (uint32_t i = 0; i < lab->shard_count; i++) {
+        const struct gf_tally *tally = gf_shard_tally(lab->shards[i]);
+        const struct gf_feed *feed = gf_shard_feed(lab->shards[i]);
+        int64_t taken = 0;
+        assert_int_equal(tally->records, tally->processed + tally->filtered + tally->late + tally->dead);
+        for (uint32_t k = 0; k < feed->input_count; k++) {
+            const struct gf_batch_input *input = &feed->inputs[k].range;
+            assert_int_equal(input->count,
+                             gf_memory_log_count(lab->log, (enum gf_topic)input->topic, input->partition));
+            taken += input->count;
+        }
+        assert_int_equal(tally->records, taken);
+    }
+}

@@ -8,7 +8,8 @@
 #include "io/memory_map.h"
 #include "io/rocks_store.h"
 
-/* Lines for people on a terminal, lines for machines elsewhere, unless the configuration says otherwise. */
+/* Lines for people on a terminal, lines for machines elsewhere, unless the configuration says
+ * otherwise. */
 static void
 talk_init(struct job *job)
 {
@@ -39,8 +40,8 @@ job_configure(const struct verb *verb, const struct job_flags *flags, struct job
     if (complaints == NULL) {
         return GF_E_NO_MEMORY;
     }
-    const enum gf_rc rc =
-        gf_config_load(flags->config, flags->overrides, flags->override_count, &job->config, complaints);
+    const enum gf_rc rc = gf_config_load(flags->config, flags->overrides, flags->override_count,
+                                         &job->config, complaints);
     gf_complaints_print(complaints, stderr);
     free(complaints);
     if (rc == GF_OK) {
@@ -50,7 +51,8 @@ job_configure(const struct verb *verb, const struct job_flags *flags, struct job
 }
 
 enum gf_rc
-job_kafka_config(const struct gf_config *config, struct gf_kafka_config *out, struct gf_kafka_property **properties_out)
+job_kafka_config(const struct gf_config *config, struct gf_kafka_config *out,
+                 struct gf_kafka_property **properties_out)
 {
     const uint32_t count = config == NULL ? 0 : config->kafka.properties.count;
     struct gf_kafka_property *properties = calloc((size_t)count + 2, sizeof(*properties));
@@ -66,7 +68,9 @@ job_kafka_config(const struct gf_config *config, struct gf_kafka_config *out, st
                                                       config->kafka.properties.items[i].value};
     }
     *out = (struct gf_kafka_config){
-        .topic_prefix = config == NULL || config->kafka.topic_prefix[0] == '\0' ? NULL : config->kafka.topic_prefix,
+        .topic_prefix = config == NULL || config->kafka.topic_prefix[0] == '\0'
+                            ? NULL
+                            : config->kafka.topic_prefix,
         .properties = properties,
         .property_count = at,
         .request_timeout = config == NULL ? (struct gf_duration){0} : config->kafka.request_timeout,
@@ -109,7 +113,8 @@ job_log_open(const struct gf_config *config, const char *name, bool with_sink,
              struct gf_kafka_property **properties_out, struct gf_log **out, struct gf_error *error)
 {
     struct gf_log_options options = {.name = name,
-                                     .partitions = config == NULL ? 0 : (uint32_t)config->partitions,
+                                     .partitions =
+                                         config == NULL ? 0 : (uint32_t)config->partitions,
                                      .registry = registry_options(config),
                                      .with_sink = with_sink};
     if (config != NULL) {
@@ -139,7 +144,8 @@ shards_open(struct job *job, bool accept_refold, struct gf_error *error)
 {
     const struct gf_config *config = job->config;
     struct gf_source *source = gf_log_source(job->log);
-    enum gf_rc rc = source->ops->partitions(source, GF_TOPIC_METER_READINGS, &job->shard_count, error);
+    enum gf_rc rc =
+        source->ops->partitions(source, GF_TOPIC_METER_READINGS, &job->shard_count, error);
     if (rc != GF_OK) {
         return rc;
     }
@@ -165,18 +171,20 @@ shards_open(struct job *job, bool accept_refold, struct gf_error *error)
             .reserve = gf_memory_reserve,
             .release = gf_memory_release,
         };
-        rc = gf_shard_new(&options, source, gf_log_lookup(job->log), job->store, &job->shards[i], error);
+        rc = gf_shard_new(&options, source, gf_log_lookup(job->log), job->store, &job->shards[i],
+                          error);
     }
     return rc;
 }
 
 enum gf_rc
-job_open(struct job *job, bool with_sink, enum job_store store, const char *path, bool accept_refold,
-         struct gf_error *error)
+job_open(struct job *job, bool with_sink, enum job_store store, const char *path,
+         bool accept_refold, struct gf_error *error)
 {
     enum gf_rc rc = gf_zones_load(text_or_null(job->config->time.zones), &job->zones, error);
     if (rc == GF_OK) {
-        rc = job_log_open(job->config, job->config->log, with_sink, &job->properties, &job->log, error);
+        rc = job_log_open(job->config, job->config->log, with_sink, &job->properties, &job->log,
+                          error);
     }
     if (rc == GF_OK) {
         rc = store_open(job, store, path, error);
@@ -208,8 +216,10 @@ static const struct {
     enum gf_topic topic;
     const char *label;
 } outputs[] = {
-    {GF_TOPIC_TARIFF_ADJUSTMENTS, "tariff adjustments"}, {GF_TOPIC_ARREARS_ALERTS, "arrears alerts"},
-    {GF_TOPIC_FRAUD_FLAGS, "fraud flags"},               {GF_TOPIC_DATA_QUALITY, "data quality"},
+    {GF_TOPIC_TARIFF_ADJUSTMENTS, "tariff adjustments"},
+    {GF_TOPIC_ARREARS_ALERTS, "arrears alerts"},
+    {GF_TOPIC_FRAUD_FLAGS, "fraud flags"},
+    {GF_TOPIC_DATA_QUALITY, "data quality"},
     {GF_TOPIC_DEAD_LETTERS, "dead letters"},
 };
 
@@ -232,7 +242,8 @@ job_summary_print(const struct job *job, bool as_json, double seconds)
     }
     const size_t output_count = sizeof(outputs) / sizeof(outputs[0]);
     if (as_json) {
-        printf("{\"in\": %lld, \"processed\": %lld, \"filtered\": %lld, \"late\": %lld, \"dead_lettered\": %lld, "
+        printf("{\"in\": %lld, \"processed\": %lld, \"filtered\": %lld, \"late\": %lld, "
+               "\"dead_lettered\": %lld, "
                "\"out\": %lld, \"seconds\": %.3f, \"outputs\": {",
                (long long)total.records, (long long)total.processed, (long long)total.filtered,
                (long long)total.late, (long long)total.dead, (long long)total.effects, seconds);
@@ -243,13 +254,16 @@ job_summary_print(const struct job *job, bool as_json, double seconds)
         printf("}}\n");
         return;
     }
-    printf("%-20s %12lld   since the first batch, all shards\n", "records in", (long long)total.records);
-    printf("%-20s %12lld\n%-20s %12lld   duplicates and superseded reference records\n", "processed",
-           (long long)total.processed, "filtered", (long long)total.filtered);
-    printf("%-20s %12lld\n%-20s %12lld\n", "late", (long long)total.late, "dead-lettered", (long long)total.dead);
+    printf("%-20s %12lld   since the first batch, all shards\n", "records in",
+           (long long)total.records);
+    printf("%-20s %12lld\n%-20s %12lld   duplicates and superseded reference records\n",
+           "processed", (long long)total.processed, "filtered", (long long)total.filtered);
+    printf("%-20s %12lld\n%-20s %12lld\n", "late", (long long)total.late, "dead-lettered",
+           (long long)total.dead);
     printf("%-20s %12lld\n", "out", (long long)total.effects);
     for (size_t i = 0; i < output_count; i++) {
-        printf("  %-18s %12lld   this run\n", outputs[i].label, (long long)counts[outputs[i].topic]);
+        printf("  %-18s %12lld   this run\n", outputs[i].label,
+               (long long)counts[outputs[i].topic]);
     }
     printf("%-20s %12.2f s\n", "took", seconds);
 }

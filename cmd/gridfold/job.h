@@ -1,4 +1,5 @@
-/* Job: everything a configuration names, opened: log, store, zones and one shard for each partition. */
+/* Job: everything a configuration names, opened: log, store, zones and one shard for each
+ * partition. */
 #ifndef GF_CMD_JOB_H
 #define GF_CMD_JOB_H
 
@@ -33,26 +34,28 @@ struct job {
     struct gf_kafka_property *properties;
 };
 
-/* Loads and checks the configuration, and prints what is wrong with it. Errors: GF_E_CONFIG, GF_E_USAGE (no -c). */
-GF_MUST_USE enum gf_rc job_configure(const struct verb *verb, const struct job_flags *flags, struct job *job);
+/* Loads and checks the configuration, and prints what is wrong with it. Errors: GF_E_CONFIG,
+ * GF_E_USAGE (no -c). */
+GF_MUST_USE enum gf_rc job_configure(const struct verb *verb, const struct job_flags *flags,
+                                     struct job *job);
 
 enum job_store { JOB_STORE_OWN, JOB_STORE_SCRATCH, JOB_STORE_READ_ONLY };
 
-/* Opens the log (with the right to write when `with_sink`), the store and the shards. SCRATCH: an empty store in `path`.
- * Prints what fails. */
-GF_MUST_USE enum gf_rc job_open(struct job *job, bool with_sink, enum job_store store, const char *path,
-                                bool accept_refold, struct gf_error *error);
+/* Opens the log (with the right to write when `with_sink`), the store and the shards. SCRATCH: an
+ * empty store in `path`. Prints what fails. */
+GF_MUST_USE enum gf_rc job_open(struct job *job, bool with_sink, enum job_store store,
+                                const char *path, bool accept_refold, struct gf_error *error);
 void job_close(struct job *job);
 
-/* What a Kafka client needs, but for its brokers; of no configuration: the defaults. The caller frees the properties.
- * Errors: GF_E_NO_MEMORY. */
+/* What a Kafka client needs, but for its brokers; of no configuration: the defaults. The caller
+ * frees the properties. Errors: GF_E_NO_MEMORY. */
 GF_MUST_USE enum gf_rc job_kafka_config(const struct gf_config *config, struct gf_kafka_config *out,
                                         struct gf_kafka_property **properties_out);
 
 /* The log that a name or a configuration's `log` stands for, for verbs that need no shards. */
-GF_MUST_USE enum gf_rc job_log_open(const struct gf_config *config, const char *name, bool with_sink,
-                                    struct gf_kafka_property **properties_out, struct gf_log **out,
-                                    struct gf_error *error);
+GF_MUST_USE enum gf_rc job_log_open(const struct gf_config *config, const char *name,
+                                    bool with_sink, struct gf_kafka_property **properties_out,
+                                    struct gf_log **out, struct gf_error *error);
 
 /* The summary that ends a run: records in, processed, …, out, as text or JSON. */
 void job_summary_print(const struct job *job, bool as_json, double seconds);

@@ -1,4 +1,5 @@
-/* gridfold: stateful stream processing for electricity retail. This file finds the verb; each verb has its own. */
+/* gridfold: stateful stream processing for electricity retail. This file finds the verb; each verb
+ * has its own. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,24 +7,26 @@
 #include "verb.h"
 
 static const struct verb *const verbs[] = {
-    &verb_run,   &verb_replay,    &verb_import,      &verb_simulate,      &verb_tap,
+    &verb_run,       &verb_replay,      &verb_import,        &verb_simulate, &verb_tap,
     &verb_state_get, &verb_topics_plan, &verb_topics_create, &verb_validate,
 };
 
-#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+#define VERB_COUNT       (sizeof(verbs) / sizeof(verbs[0]))
 #define OPTION_COUNT_MAX 32
 
 static void
 help_print(FILE *out)
 {
-    fprintf(out, "gridfold folds meter readings, market prices and account events into tariff adjustments, arrears alerts\n"
+    fprintf(out, "gridfold folds meter readings, market prices and account events into tariff "
+                 "adjustments, arrears alerts\n"
                  "and fraud flags: live, exactly once, and again to the same bytes.\n\n"
                  "  gridfold VERB [options]      gridfold VERB --help\n\n");
     for (size_t i = 0; i < VERB_COUNT; i++) {
         fprintf(out, "  %-14s %s\n", verbs[i]->name, verbs[i]->doc);
     }
     fprintf(out, "\nLOG is folder:PATH or kafka:HOST:PORT[,HOST:PORT].\n"
-                 "Exit codes: 0 ok, 1 a replay differs, 64 usage, 65 bad data, 66 not found, 69 unavailable, 70 internal,\n"
+                 "Exit codes: 0 ok, 1 a replay differs, 64 usage, 65 bad data, 66 not found, 69 "
+                 "unavailable, 70 internal,\n"
                  "74 I/O or disk full, 76 another instance owns the slot, 78 bad configuration.\n");
 }
 
@@ -37,9 +40,9 @@ verb_help(const struct verb *verb, FILE *out)
     fprintf(out, "\nOptions:\n");
     for (const struct verb_option *option = verb->options; option->name != NULL; option++) {
         char text[64];
-        snprintf(text, sizeof(text), "%c%c%s--%s%s%s", option->letter ? '-' : ' ', option->letter ? option->letter : ' ',
-                 option->letter ? ", " : "  ", option->name, option->argument ? " " : "",
-                 option->argument ? option->argument : "");
+        snprintf(text, sizeof(text), "%c%c%s--%s%s%s", option->letter ? '-' : ' ',
+                 option->letter ? option->letter : ' ', option->letter ? ", " : "  ", option->name,
+                 option->argument ? " " : "", option->argument ? option->argument : "");
         fprintf(out, "  %-28s %s\n", text, option->doc);
     }
     fprintf(out, "  %-28s %s\n", "-h, --help", "this text");
@@ -53,15 +56,16 @@ verb_usage(const struct verb *verb, const char *format, ...)
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\nusage: gridfold %s %s\n`gridfold %s --help` says more.\n", verb->name, verb->arguments,
-            verb->name);
+    fprintf(stderr, "\nusage: gridfold %s %s\n`gridfold %s --help` says more.\n", verb->name,
+            verb->arguments, verb->name);
     return gf_rc_exit_code(GF_E_USAGE);
 }
 
 int
 verb_fail(const struct verb *verb, enum gf_rc rc, const struct gf_error *error)
 {
-    fprintf(stderr, "gridfold %s: %s\n", verb->name, error->text[0] != '\0' ? error->text : gf_rc_text(rc));
+    fprintf(stderr, "gridfold %s: %s\n", verb->name,
+            error->text[0] != '\0' ? error->text : gf_rc_text(rc));
     return gf_rc_exit_code(rc);
 }
 
@@ -71,10 +75,12 @@ verb_next_option(const struct verb *verb, int argc, char **argv, int *exit_code)
     struct option table[OPTION_COUNT_MAX] = {{0}};
     char letters[2 * OPTION_COUNT_MAX] = ":";
     int count = 0;
-    for (const struct verb_option *option = verb->options; option->name != NULL; option++, count++) {
-        table[count] = (struct option){.name = option->name,
-                                       .has_arg = option->argument ? required_argument : no_argument,
-                                       .val = 256 + count};
+    for (const struct verb_option *option = verb->options; option->name != NULL;
+         option++, count++) {
+        table[count] =
+            (struct option){.name = option->name,
+                            .has_arg = option->argument ? required_argument : no_argument,
+                            .val = 256 + count};
         if (option->letter != 0) {
             strncat(letters, &option->letter, 1);
             strcat(letters, option->argument ? ":" : "");
@@ -118,7 +124,8 @@ verb_find(int argc, char **argv, int *words_out)
             *words_out = 1;
             return verbs[i];
         }
-        if (space != NULL && argc > 2 && strncmp(argv[1], verbs[i]->name, (size_t)(space - verbs[i]->name)) == 0 &&
+        if (space != NULL && argc > 2 &&
+            strncmp(argv[1], verbs[i]->name, (size_t)(space - verbs[i]->name)) == 0 &&
             argv[1][space - verbs[i]->name] == '\0' && strcmp(argv[2], space + 1) == 0) {
             *words_out = 2;
             return verbs[i];
@@ -134,7 +141,8 @@ main(int argc, char **argv)
         help_print(stderr);
         return gf_rc_exit_code(GF_E_USAGE);
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         help_print(stdout);
         return 0;
     }

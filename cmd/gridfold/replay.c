@@ -13,7 +13,8 @@ static const struct verb_option replay_options[] = {
     {"set", 0, "KEY=VALUE", "overrides one parameter; may be given often"},
     {"from", 0, "TIME", "compare from this shard time on (RFC 3339)"},
     {"to", 0, "TIME", "compare up to this shard time"},
-    {"scratch", 0, "FOLDER", "where the replay keeps its own state (default: a temporary folder beside the store)"},
+    {"scratch", 0, "FOLDER",
+     "where the replay keeps its own state (default: a temporary folder beside the store)"},
     {"json", 0, NULL, "summary as JSON"},
     {NULL, 0, NULL, NULL},
 };
@@ -40,7 +41,8 @@ replay_all(struct job *job, const struct replay_flags *flags, const struct gf_pr
         total->records += one.records;
         total->effects += one.effects;
         total->slices += one.slices;
-        if (!gf_time_is_none(one.from) && (gf_time_is_none(total->from) || one.from.us < total->from.us)) {
+        if (!gf_time_is_none(one.from) &&
+            (gf_time_is_none(total->from) || one.from.us < total->from.us)) {
             total->from = one.from;
         }
         total->to = gf_time_max(total->to, one.to);
@@ -49,23 +51,27 @@ replay_all(struct job *job, const struct replay_flags *flags, const struct gf_pr
 }
 
 static void
-replay_print(const struct gf_replay_totals *total, const struct job *job, bool as_json, double seconds)
+replay_print(const struct gf_replay_totals *total, const struct job *job, bool as_json,
+             double seconds)
 {
     char from[GF_TIME_TEXT_SIZE], to[GF_TIME_TEXT_SIZE];
     gf_time_print(total->from, from);
     gf_time_print(total->to, to);
     const double rate = seconds > 0 ? (double)total->records / seconds : 0;
     if (as_json) {
-        printf("{\"equal\": true, \"shards\": %u, \"batches\": %lld, \"records\": %lld, \"effects\": %lld, "
-               "\"slices\": %lld, \"from\": \"%s\", \"to\": \"%s\", \"seconds\": %.3f, \"records_per_s\": %.0f}\n",
-               job->shard_count, (long long)total->batches, (long long)total->records, (long long)total->effects,
-               (long long)total->slices, from, to, seconds, rate);
+        printf("{\"equal\": true, \"shards\": %u, \"batches\": %lld, \"records\": %lld, "
+               "\"effects\": %lld, "
+               "\"slices\": %lld, \"from\": \"%s\", \"to\": \"%s\", \"seconds\": %.3f, "
+               "\"records_per_s\": %.0f}\n",
+               job->shard_count, (long long)total->batches, (long long)total->records,
+               (long long)total->effects, (long long)total->slices, from, to, seconds, rate);
         return;
     }
-    printf("equal: %lld batches of %u shards, %lld effects and %lld swept slices have the journal's digests\n"
+    printf("equal: %lld batches of %u shards, %lld effects and %lld swept slices have the "
+           "journal's digests\n"
            "       %lld records from %s to %s in %.2f s, %.0f records/s\n",
-           (long long)total->batches, job->shard_count, (long long)total->effects, (long long)total->slices,
-           (long long)total->records, from, to, seconds, rate);
+           (long long)total->batches, job->shard_count, (long long)total->effects,
+           (long long)total->slices, (long long)total->records, from, to, seconds, rate);
 }
 
 static int
@@ -90,7 +96,8 @@ replay_start(const struct verb *verb, const struct replay_flags *flags)
         gf_screen_end(&job.screen);
     }
     if (rc == GF_OK) {
-        replay_print(&total, &job, flags->as_json, (double)(job.clock->monotonic_us(job.clock) - started) / 1e6);
+        replay_print(&total, &job, flags->as_json,
+                     (double)(job.clock->monotonic_us(job.clock) - started) / 1e6);
     }
     const int exit_code = rc == GF_OK ? 0 : verb_fail(verb, rc, &error);
     job_close(&job);
@@ -118,7 +125,8 @@ replay_run(const struct verb *verb, int argc, char **argv)
         case OPTION_FROM:
         case OPTION_TO:
             if (gf_time_parse(optarg, strlen(optarg), time) != GF_OK) {
-                return verb_usage(verb, "%s is no time; write 2016-03-01 or 2016-03-01T12:00:00Z", optarg);
+                return verb_usage(verb, "%s is no time; write 2016-03-01 or 2016-03-01T12:00:00Z",
+                                  optarg);
             }
             break;
         case OPTION_SCRATCH:
@@ -141,7 +149,8 @@ replay_run(const struct verb *verb, int argc, char **argv)
 const struct verb verb_replay = {
     .name = "replay",
     .arguments = "-c CONFIG [--from TIME] [--to TIME]",
-    .doc = "Folds a recorded range again through its journal and compares digests; exit 0 equal, 1 different.",
+    .doc = "Folds a recorded range again through its journal and compares digests; exit 0 equal, 1 "
+           "different.",
     .examples = "  gridfold replay -c config/gridfold.yaml\n"
                 "  gridfold replay -c my.yaml --from 2016-03-01 --to 2016-04-01\n",
     .options = replay_options,

@@ -12,7 +12,8 @@ static const struct verb_option run_options[] = {
     {"set", 0, "KEY=VALUE", "overrides one parameter; may be given often"},
     {"exit-at-end", 0, NULL, "stop when all input that is there has been folded"},
     {"json", 0, NULL, "summary as JSON"},
-    {"accept-refold", 0, NULL, "fold again with changed code or time-zone rules although outputs may then differ"},
+    {"accept-refold", 0, NULL,
+     "fold again with changed code or time-zone rules although outputs may then differ"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -39,8 +40,9 @@ sink_open(void *context, struct gf_sink **out, struct gf_error *error)
 static void
 warn(void *context, enum gf_rc rc, const char *text, int64_t retry_us)
 {
-    gf_logger_say(&((struct run *)context)->job.logger, GF_LEVEL_WARN, "recovering", gf_field_text("code", gf_rc_name(rc)),
-                  gf_field_text("error", text), gf_field_i64("retry_ms", retry_us / 1000));
+    gf_logger_say(&((struct run *)context)->job.logger, GF_LEVEL_WARN, "recovering",
+                  gf_field_text("code", gf_rc_name(rc)), gf_field_text("error", text),
+                  gf_field_i64("retry_ms", retry_us / 1000));
 }
 
 static void
@@ -52,7 +54,8 @@ show(void *context, const struct gf_live_status *status)
         .record_count = (uint64_t)status->records,
         .output_count = (uint64_t)status->effects,
         .lag_records = status->lag,
-        .delay_us = gf_time_is_none(status->shard_time) ? GF_STATUS_UNKNOWN : now.us - status->shard_time.us,
+        .delay_us = gf_time_is_none(status->shard_time) ? GF_STATUS_UNKNOWN
+                                                        : now.us - status->shard_time.us,
         .commit_us = status->commits == 0 ? GF_STATUS_UNKNOWN : status->commit_us,
     };
     gf_status_show(&run->status, &facts);
@@ -83,7 +86,8 @@ live_options(struct run *run, bool exit_at_end)
 }
 
 static int
-run_start(const struct verb *verb, const struct job_flags *flags, bool exit_at_end, bool as_json, bool accept_refold)
+run_start(const struct verb *verb, const struct job_flags *flags, bool exit_at_end, bool as_json,
+          bool accept_refold)
 {
     struct run run;
     struct gf_error error = {{0}};
@@ -150,7 +154,8 @@ run_run(const struct verb *verb, int argc, char **argv)
 const struct verb verb_run = {
     .name = "run",
     .arguments = "-c CONFIG [--exit-at-end] [--set KEY=VALUE]…",
-    .doc = "Folds the configured log, live and exactly once, until a signal or the end of the input.",
+    .doc =
+        "Folds the configured log, live and exactly once, until a signal or the end of the input.",
     .examples = "  gridfold run -c config/gridfold.yaml --exit-at-end\n"
                 "  gridfold run -c my.yaml --set commit.interval=50ms\n",
     .options = run_options,

@@ -17,7 +17,8 @@ enum { OPTION_CONFIG, OPTION_SET, OPTION_AREA };
 
 #define TEXT_SIZE (1 << 18)
 
-/* The state at the journal's end: what the store has, brought forward in memory as a recovery would. */
+/* The state at the journal's end: what the store has, brought forward in memory as a recovery
+ * would. */
 static enum gf_rc
 state_print(struct job *job, enum gf_entity_kind kind, const char *key, struct gf_error *error)
 {
@@ -32,7 +33,8 @@ state_print(struct job *job, enum gf_entity_kind kind, const char *key, struct g
         return rc;
     }
     if (entity == NULL) {
-        return gf_fail(error, GF_E_NOT_FOUND, "%s is not known; names are case sensitive, and `gridfold tap` shows them",
+        return gf_fail(error, GF_E_NOT_FOUND,
+                       "%s is not known; names are case sensitive, and `gridfold tap` shows them",
                        key);
     }
     char *text = malloc(TEXT_SIZE);

@@ -1,4 +1,5 @@
-/* Verbs: `gridfold VERB …`. One row makes dispatch, help and usage errors; one file a verb holds its flags and wiring. */
+/* Verbs: `gridfold VERB …`. One row makes dispatch, help and usage errors; one file a verb holds
+ * its flags and wiring. */
 #ifndef GF_CMD_VERB_H
 #define GF_CMD_VERB_H
 
@@ -7,26 +8,28 @@
 #include "base/error.h"
 
 struct verb_option {
-    const char *name;      /* long, without dashes */
-    char letter;           /* 0: none */
-    const char *argument;  /* "FILE"; NULL: a switch */
+    const char *name;     /* long, without dashes */
+    char letter;          /* 0: none */
+    const char *argument; /* "FILE"; NULL: a switch */
     const char *doc;
 };
 
 struct verb {
-    const char *name;      /* "run" or "state get" */
-    const char *arguments; /* "-c CONFIG [--exit-at-end]" */
-    const char *doc;       /* one sentence */
-    const char *examples;  /* two lines, shown first */
+    const char *name;                  /* "run" or "state get" */
+    const char *arguments;             /* "-c CONFIG [--exit-at-end]" */
+    const char *doc;                   /* one sentence */
+    const char *examples;              /* two lines, shown first */
     const struct verb_option *options; /* ends with name NULL */
-    int (*run)(const struct verb *verb, int argc, char **argv); /* argv[0] is the verb; returns the exit code */
+    int (*run)(const struct verb *verb, int argc,
+               char **argv); /* argv[0] is the verb; returns the exit code */
 };
 
-extern const struct verb verb_run, verb_replay, verb_import, verb_simulate, verb_tap, verb_state_get, verb_topics_plan,
-    verb_topics_create, verb_validate;
+extern const struct verb verb_run, verb_replay, verb_import, verb_simulate, verb_tap,
+    verb_state_get, verb_topics_plan, verb_topics_create, verb_validate;
 
-/* getopt_long over the verb's table, `--help` handled. Returns the option's index in the table with `optarg` set, -1 at
- * the end (optind is the first argument), or -2: stop with `*exit_code` (help shown, or an unknown option: 64). */
+/* getopt_long over the verb's table, `--help` handled. Returns the option's index in the table with
+ * `optarg` set, -1 at the end (optind is the first argument), or -2: stop with `*exit_code` (help
+ * shown, or an unknown option: 64). */
 int verb_next_option(const struct verb *verb, int argc, char **argv, int *exit_code);
 
 /* Prints "gridfold VERB: message" and how to get help; returns 64. */

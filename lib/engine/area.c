@@ -16,8 +16,9 @@ area_find(const struct gf_engine *engine, struct gf_span key, bool *found_out)
             high = middle;
         }
     }
-    *found_out = low < engine->area_count &&
-                 gf_span_equal(gf_span_of(engine->areas[low].key, engine->areas[low].key_size), key);
+    *found_out =
+        low < engine->area_count &&
+        gf_span_equal(gf_span_of(engine->areas[low].key, engine->areas[low].key_size), key);
     return low;
 }
 
@@ -106,7 +107,8 @@ zone_by_hash(const struct gf_fold_config *config, uint32_t hash)
             high = middle;
         }
     }
-    return low < config->zone_count && config->zone_hashes[low] == hash ? &config->zones[low] : NULL;
+    return low < config->zone_count && config->zone_hashes[low] == hash ? &config->zones[low]
+                                                                        : NULL;
 }
 
 static const struct gf_zone *
@@ -122,11 +124,13 @@ area_zone(const struct gf_engine *engine, const struct gf_entity *entity)
     bool found = false;
     const uint32_t at = area_find(engine, gf_entity_key(entity), &found);
     const struct gf_tariff_terms *plan =
-        found ? gf_reference_plan(engine->reference, gf_span_text(engine->areas[at].tariff_id), engine->shard_time)
+        found ? gf_reference_plan(engine->reference, gf_span_text(engine->areas[at].tariff_id),
+                                  engine->shard_time)
               : NULL;
     return plan == NULL
                ? NULL
-               : zone_by_hash(engine->config, (uint32_t)gf_hash64(plan->time_zone, strlen(plan->time_zone), 0));
+               : zone_by_hash(engine->config,
+                              (uint32_t)gf_hash64(plan->time_zone, strlen(plan->time_zone), 0));
 }
 
 const struct gf_zone *

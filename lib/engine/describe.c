@@ -2,28 +2,31 @@
 
 #include "engine/parts.h"
 
-/* snprintf that goes on where the last one ended; `at` may run past `size`, as snprintf's own count does. */
-static void
-text_add(char *out, size_t size, size_t *at, const char *format, ...) GF_PRINTF(4, 5);
+/* snprintf that goes on where the last one ended; `at` may run past `size`, as snprintf's own count
+ * does. */
+static void text_add(char *out, size_t size, size_t *at, const char *format, ...) GF_PRINTF(4, 5);
 
 static void
 text_add(char *out, size_t size, size_t *at, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    const int length = vsnprintf(*at < size ? out + *at : NULL, *at < size ? size - *at : 0, format, arguments);
+    const int length =
+        vsnprintf(*at < size ? out + *at : NULL, *at < size ? size - *at : 0, format, arguments);
     va_end(arguments);
     *at += length > 0 ? (size_t)length : 0;
 }
 
 size_t
-gf_engine_describe(const struct gf_engine *engine, const struct gf_entity *entity, char *out, size_t size)
+gf_engine_describe(const struct gf_engine *engine, const struct gf_entity *entity, char *out,
+                   size_t size)
 {
     const struct gf_features *features = NULL;
     const struct gf_zone *zone = engine->config->default_zone;
     if (entity->header.kind == GF_ENTITY_CUSTOMER) {
         features = (const struct gf_features *)(const void *)entity->body;
-        const struct gf_zone *known = zone_by_hash(engine->config, features->contract.time_zone_hash);
+        const struct gf_zone *known =
+            zone_by_hash(engine->config, features->contract.time_zone_hash);
         zone = known != NULL ? known : zone;
     }
     char time[GF_TIME_TEXT_SIZE];
@@ -37,9 +40,9 @@ gf_engine_describe(const struct gf_engine *engine, const struct gf_entity *entit
                                    at < size ? size - at : 0);
     }
     for (uint32_t i = 0; i < gf_operator_count; i++) {
-        const struct gf_operator *operator = gf_operators[i];
-        if (operator->entity != (enum gf_entity_kind)entity->header.kind || operator->describe == NULL ||
-            !engine->config->operator_enabled[i]) {
+        const struct gf_operator *operator= gf_operators[i];
+        if (operator->entity !=(enum gf_entity_kind) entity->header.kind ||
+            operator->describe == NULL || !engine->config->operator_enabled[i]) {
             continue;
         }
         const struct gf_view view = {.now = engine->shard_time,
@@ -50,8 +53,8 @@ gf_engine_describe(const struct gf_engine *engine, const struct gf_entity *entit
                                      .reference = engine->reference,
                                      .params = engine->config->operator_params[i]};
         text_add(out, size, &at, ", \"%s\": {", operator->name);
-        at += operator->describe(&view, entity->body + engine->state_offset[i], at < size ? out + at : NULL,
-                                 at < size ? size - at : 0);
+        at += operator->describe(&view, entity->body + engine->state_offset[i],
+                                 at < size ? out + at : NULL, at < size ? size - at : 0);
         text_add(out, size, &at, "}");
     }
     text_add(out, size, &at, "}");

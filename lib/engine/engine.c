@@ -86,17 +86,17 @@ lineage_offsets_find(struct gf_engine *engine)
     }
 }
 
-/* Gives every operator its place in the state record: customers' operators behind the features, those of areas from the
- * start of the body. */
+/* Gives every operator its place in the state record: customers' operators behind the features,
+ * those of areas from the start of the body. */
 static void
 state_offsets_lay(struct gf_engine *engine)
 {
     size_t customer = sizeof(struct gf_features), area = 0;
     for (uint32_t i = 0; i < gf_operator_count; i++) {
-        const struct gf_operator *operator = gf_operators[i];
-        size_t *at = operator->entity == GF_ENTITY_CUSTOMER ? &customer : &area;
+        const struct gf_operator *operator= gf_operators[i];
+        size_t *at = operator->entity == GF_ENTITY_CUSTOMER ? &customer : & area;
         engine->state_offset[i] = (uint16_t)*at;
-        *at += ((size_t)operator->state.size + 7) & ~(size_t)7;
+        *at += ((size_t) operator->state.size + 7) & ~(size_t)7;
     }
     assert(customer <= sizeof(engine->before.body));
     assert(area <= sizeof(engine->before.body));
@@ -136,6 +136,10 @@ gf_engine_init(void *memory, const struct gf_engine_options *options)
 void
 gf_engine_reset(struct gf_engine *engine)
 {
+    if (!engine->is_used) {
+        return; /* pages that were never touched stay so */
+    }
+    engine->is_used = false;
     gf_hot_reset(&engine->hot);
     gf_timers_reset(&engine->timers);
     const size_t size = gf_reference_size(&engine->options.reference);
@@ -151,14 +155,16 @@ gf_engine_reset(struct gf_engine *engine)
 }
 
 enum gf_rc
-gf_engine_configure(struct gf_engine *engine, const struct gf_fold_config *config, struct gf_error *error)
+gf_engine_configure(struct gf_engine *engine, const struct gf_fold_config *config,
+                    struct gf_error *error)
 {
     if (config->default_zone == NULL) {
         return gf_fail(error, GF_E_CONFIG, "no default time zone");
     }
     for (uint32_t i = 0; i < gf_operator_count; i++) {
         if (config->operator_enabled[i] && config->operator_params[i] == NULL) {
-            return gf_fail(error, GF_E_CONFIG, "operator %s is enabled without parameters", gf_operators[i]->name);
+            return gf_fail(error, GF_E_CONFIG, "operator %s is enabled without parameters",
+                           gf_operators[i]->name);
         }
     }
     engine->config = config;
@@ -169,10 +175,11 @@ gf_engine_configure(struct gf_engine *engine, const struct gf_fold_config *confi
 }
 
 enum gf_rc
-gf_engine_open_slice(struct gf_engine *engine, uint32_t slice, const struct gf_slice_meta *meta, struct gf_span timers,
-                     struct gf_error *error)
+gf_engine_open_slice(struct gf_engine *engine, uint32_t slice, const struct gf_slice_meta *meta,
+                     struct gf_span timers, struct gf_error *error)
 {
     assert(slice < GF_SLICE_COUNT);
+    engine->is_used = engine->is_used || meta->batch > 0;
     engine->metas[slice] = *meta;
     engine->slice_batch[slice] = meta->batch;
     engine->sums[slice] = meta->digest;
@@ -211,7 +218,8 @@ want(struct wanted *wanted, enum gf_entity_kind kind, struct gf_span key, uint64
     struct gf_engine *engine = wanted->engine;
     const uint32_t slice = gf_slice_of(key_hash);
     if (wanted->count == wanted->count_max || engine->slice_batch[slice] >= wanted->batch ||
-        slice_is_complete(engine, slice) || gf_hot_find(&engine->hot, kind, key, key_hash) != GF_SLOT_NONE) {
+        slice_is_complete(engine, slice) ||
+        gf_hot_find(&engine->hot, kind, key, key_hash) != GF_SLOT_NONE) {
         return;
     }
     wanted->blocks[wanted->count] = (struct gf_store_block){.kind = (uint8_t)kind, .key = key};
@@ -226,8 +234,8 @@ want_timer(void *context, const struct gf_timer *timer)
 }
 
 uint32_t
-gf_engine_wanted(struct gf_engine *engine, const struct gf_batch *batch, struct gf_store_block *wanted_out,
-                 uint32_t *slices_out, uint32_t count_max)
+gf_engine_wanted(struct gf_engine *engine, const struct gf_batch *batch,
+                 struct gf_store_block *wanted_out, uint32_t *slices_out, uint32_t count_max)
 {
     struct wanted wanted = {.engine = engine,
                             .batch = batch->number,
@@ -261,7 +269,8 @@ gf_engine_wanted(struct gf_engine *engine, const struct gf_batch *batch, struct 
         want(&wanted, GF_ENTITY_TARIFF_AREA, gf_span_of(area->key, area->key_size), area->key_hash);
     }
     if (!gf_time_is_none(latest)) {
-        gf_timers_due(&engine->timers, gf_time_sub(latest, engine->config->lateness), want_timer, &wanted);
+        gf_timers_due(&engine->timers, gf_time_sub(latest, engine->config->lateness), want_timer,
+                      &wanted);
     }
     return wanted.count;
 }
@@ -270,42 +279,50 @@ enum gf_rc
 gf_engine_load(struct gf_engine *engine, const struct gf_store_block *block, struct gf_error *error)
 {
     struct gf_entity loaded;
+    engine->is_used = true;
     const uint64_t key_hash = gf_entity_hash(block->kind, block->key);
     if (gf_hot_find(&engine->hot, block->kind, block->key, key_hash) != GF_SLOT_NONE) {
         return GF_OK;
     }
     if (block->bytes.size != sizeof(loaded)) {
-        return gf_fail(error, GF_E_DAMAGED, "state of %.*s has %u bytes, not %zu", GF_SPAN_PRINT(block->key),
-                       block->bytes.size, sizeof(loaded));
+        return gf_fail(error, GF_E_DAMAGED, "state of %.*s has %u bytes, not %zu",
+                       GF_SPAN_PRINT(block->key), block->bytes.size, sizeof(loaded));
     }
     memcpy(&loaded, block->bytes.data, sizeof(loaded));
-    const uint32_t checksum = (uint32_t)gf_hash64((const uint8_t *)&loaded + 4, sizeof(loaded) - 4, 0);
+    const uint32_t checksum =
+        (uint32_t)gf_hash64((const uint8_t *)&loaded + 4, sizeof(loaded) - 4, 0);
     if (loaded.header.checksum != checksum || loaded.header.kind != block->kind ||
         !gf_span_equal(gf_entity_key(&loaded), block->key)) {
-        return gf_fail(error, GF_E_DAMAGED, "state of %.*s is damaged: its checksum or key does not fit",
+        return gf_fail(error, GF_E_DAMAGED,
+                       "state of %.*s is damaged: its checksum or key does not fit",
                        GF_SPAN_PRINT(block->key));
     }
     if (loaded.header.version > GF_ENTITY_VERSION) {
-        return gf_fail(error, GF_E_VERSION, "state of %.*s has layout %u; this program knows up to %u",
+        return gf_fail(error, GF_E_VERSION,
+                       "state of %.*s has layout %u; this program knows up to %u",
                        GF_SPAN_PRINT(block->key), loaded.header.version, GF_ENTITY_VERSION);
     }
     const struct gf_digest digest = gf_digest_of(&loaded, sizeof(loaded));
     for (uint32_t i = 0; i < gf_operator_count; i++) {
-        const struct gf_operator *operator = gf_operators[i];
+        const struct gf_operator *operator= gf_operators[i];
         const uint8_t version = loaded.header.operator_versions[i];
-        if (operator->entity != (enum gf_entity_kind)block->kind || version == operator->state.version) {
+        if (operator->entity !=(enum gf_entity_kind) block->kind ||
+            version == operator->state.version) {
             continue;
         }
-        if (version > operator->state.version || operator->state.migrate == NULL ||
-            operator->state.migrate(version, loaded.body + engine->state_offset[i]) != GF_OK) {
-            return gf_fail(error, GF_E_VERSION, "state of %.*s: %s has version %u; this program knows %u",
-                           GF_SPAN_PRINT(block->key), operator->name, version, operator->state.version);
+        if (version > operator->state.version || operator->state.migrate == NULL || operator->state
+                          .migrate(version, loaded.body + engine->state_offset[i]) !=
+            GF_OK) {
+            return gf_fail(
+                error, GF_E_VERSION, "state of %.*s: %s has version %u; this program knows %u",
+                GF_SPAN_PRINT(block->key), operator->name, version, operator->state.version);
         }
-        loaded.header.operator_versions[i] = (uint8_t)operator->state.version;
+        loaded.header.operator_versions[i] = (uint8_t) operator->state.version;
     }
     const uint32_t slot = gf_hot_add(&engine->hot, block->kind, block->key, key_hash);
     if (slot == GF_SLOT_NONE) {
-        return gf_fail(error, GF_E_NO_MEMORY, "more than %u customers in memory: raise state.customers_max",
+        return gf_fail(error, GF_E_NO_MEMORY,
+                       "more than %u customers in memory: raise state.customers_max",
                        engine->options.entity_count_max);
     }
     engine->hot.entities[slot] = loaded;

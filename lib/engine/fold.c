@@ -5,7 +5,7 @@
 #include "engine/parts.h"
 
 /* How far ahead of the fold the index and the records are fetched from memory. */
-#define PREFETCH_INDEX 16
+#define PREFETCH_INDEX  16
 #define PREFETCH_ENTITY 8
 
 struct fold {
@@ -23,7 +23,8 @@ static enum gf_rc
 no_memory(const struct gf_engine *engine, struct gf_error *error)
 {
     return gf_fail(error, GF_E_NO_MEMORY,
-                   "shard %u: no room for another customer (%u in memory), timer or effect: raise state.customers_max",
+                   "shard %u: no room for another customer (%u in memory), timer or effect: raise "
+                   "state.customers_max",
                    engine->options.shard, engine->hot.count);
 }
 
@@ -43,7 +44,8 @@ static struct undo
 undo_mark(struct gf_engine *engine, uint32_t slot)
 {
     memcpy(&engine->before, &engine->hot.entities[slot], sizeof(engine->before));
-    return (struct undo){.effect_count = engine->out.effect_count, .bytes_mark = gf_arena_mark(&engine->out.bytes)};
+    return (struct undo){.effect_count = engine->out.effect_count,
+                         .bytes_mark = gf_arena_mark(&engine->out.bytes)};
 }
 
 static void
@@ -55,18 +57,19 @@ undo_back(struct gf_engine *engine, uint32_t slot, const struct undo *undo)
 }
 
 static enum gf_rc
-operators_run(struct gf_engine *engine, enum gf_entity_kind kind, struct gf_view *view, const struct gf_event *event,
-              struct gf_entity *entity)
+operators_run(struct gf_engine *engine, enum gf_entity_kind kind, struct gf_view *view,
+              const struct gf_event *event, struct gf_entity *entity)
 {
     for (uint32_t i = 0; i < gf_operator_count; i++) {
-        const struct gf_operator *operator = gf_operators[i];
-        if (operator->entity != kind || (operator->reads & GF_READS(event->topic)) == 0 ||
+        const struct gf_operator *operator= gf_operators[i];
+        if (operator->entity != kind ||(operator->reads & GF_READS(event->topic)) == 0 ||
             !engine->config->operator_enabled[i]) {
             continue;
         }
         view->params = engine->config->operator_params[i];
         engine->out.operator_index = i;
-        const enum gf_rc rc = operator->on_event(view, event, operator_state(engine, entity, i), &engine->out);
+        const enum gf_rc rc = operator->on_event(view, event, operator_state(engine, entity, i),
+                                                 &engine->out);
         if (rc != GF_OK) {
             return rc;
         }
@@ -78,7 +81,8 @@ static enum gf_rc timers_fire(struct fold *fold, struct gf_error *error);
 
 /* One event of one customer: features first, then every operator. All of it or nothing. */
 static enum gf_rc
-customer_fold(struct fold *fold, const struct gf_event *event, struct place place, struct gf_error *error)
+customer_fold(struct fold *fold, const struct gf_event *event, struct place place,
+              struct gf_error *error)
 {
     struct gf_engine *engine = fold->engine;
     uint32_t slot = place.slot;
@@ -99,7 +103,8 @@ customer_fold(struct fold *fold, const struct gf_event *event, struct place plac
                                                .reference = engine->reference,
                                                .zone = entity_zone(engine, slot),
                                                .shard_time = engine->shard_time};
-    enum gf_rc rc = gf_features_apply(features_of(entity), &context, event, &change, &engine->out.error);
+    enum gf_rc rc =
+        gf_features_apply(features_of(entity), &context, event, &change, &engine->out.error);
     if (rc == GF_OK) {
         if (change.contract_changed) {
             engine->hot.sides[slot].zone = NULL;
@@ -124,10 +129,12 @@ customer_fold(struct fold *fold, const struct gf_event *event, struct place plac
         }
         engine->tally.late += rc == GF_E_LATE;
         engine->tally.dead += rc != GF_E_LATE;
-        rc = out_dead_letter(engine, event->record, gf_rc_name(rc), reason_of(engine, rc), event->event_time);
+        rc = out_dead_letter(engine, event->record, gf_rc_name(rc), reason_of(engine, rc),
+                             event->event_time);
         return rc == GF_OK ? GF_OK : no_memory(engine, error);
     }
-    if (engine->out.timer_change_count > 0 && out_confirm(engine, GF_ENTITY_CUSTOMER, place.key_hash) != GF_OK) {
+    if (engine->out.timer_change_count > 0 &&
+        out_confirm(engine, GF_ENTITY_CUSTOMER, place.key_hash) != GF_OK) {
         return no_memory(engine, error);
     }
     gf_hot_touch(&engine->hot, slot);
@@ -165,15 +172,18 @@ area_fold(struct fold *fold, const struct gf_event *event, uint32_t index, struc
     }
     if (rc != GF_OK) {
         undo_back(engine, slot, &undo);
-        rc = out_dead_letter(engine, event->record, gf_rc_name(rc), reason_of(engine, rc), event->event_time);
+        rc = out_dead_letter(engine, event->record, gf_rc_name(rc), reason_of(engine, rc),
+                             event->event_time);
         return rc == GF_OK ? GF_OK : no_memory(engine, error);
     }
-    return out_confirm(engine, GF_ENTITY_TARIFF_AREA, area->key_hash) == GF_OK ? GF_OK : no_memory(engine, error);
+    return out_confirm(engine, GF_ENTITY_TARIFF_AREA, area->key_hash) == GF_OK
+               ? GF_OK
+               : no_memory(engine, error);
 }
 
 static enum gf_rc
-reference_learn(struct gf_engine *engine, const struct gf_event *event, enum gf_reference_effect *effect_out,
-                struct gf_error *error)
+reference_learn(struct gf_engine *engine, const struct gf_event *event,
+                enum gf_reference_effect *effect_out, struct gf_error *error)
 {
     enum gf_rc rc = gf_reference_apply(engine->reference, event, effect_out, error);
     if (rc == GF_OK && event->topic == GF_TOPIC_TARIFF_PLANS) {
@@ -186,8 +196,10 @@ enum gf_rc
 gf_engine_learn(struct gf_engine *engine, const struct gf_batch_event *item, struct gf_error *error)
 {
     enum gf_reference_effect effect;
+    engine->is_used = true;
     if (item->refusal == GF_OK) {
-        (void)reference_learn(engine, &item->event, &effect, error); /* what it refuses was a dead letter then */
+        (void)reference_learn(engine, &item->event, &effect,
+                              error); /* what it refuses was a dead letter then */
     }
     return GF_OK;
 }
@@ -201,17 +213,19 @@ is_dead_letter_mine(const struct gf_engine *engine, const struct gf_event *event
 }
 
 static enum gf_rc
-event_refuse(struct gf_engine *engine, const struct gf_event *event, enum gf_rc refusal, const char *reason,
-             struct gf_error *error)
+event_refuse(struct gf_engine *engine, const struct gf_event *event, enum gf_rc refusal,
+             const char *reason, struct gf_error *error)
 {
     engine->tally.dead++;
     if (!is_dead_letter_mine(engine, event)) {
         return GF_OK;
     }
-    const struct gf_time time = gf_time_is_none(engine->shard_time) ? event->record->timestamp : engine->shard_time;
+    const struct gf_time time =
+        gf_time_is_none(engine->shard_time) ? event->record->timestamp : engine->shard_time;
     out_aim(engine, event->key, time);
-    return out_dead_letter(engine, event->record, gf_rc_name(refusal), reason, time) == GF_OK ? GF_OK
-                                                                                             : no_memory(engine, error);
+    return out_dead_letter(engine, event->record, gf_rc_name(refusal), reason, time) == GF_OK
+               ? GF_OK
+               : no_memory(engine, error);
 }
 
 static enum gf_rc
@@ -248,22 +262,25 @@ event_check(const struct gf_engine *engine, const struct gf_event *event, char *
         return GF_E_BAD_FIELD;
     }
     if (event->key.size > GF_ENTITY_KEY_SIZE_MAX) {
-        snprintf(text, size, "the key has %u bytes; at most %d are allowed", event->key.size, GF_ENTITY_KEY_SIZE_MAX);
+        snprintf(text, size, "the key has %u bytes; at most %d are allowed", event->key.size,
+                 GF_ENTITY_KEY_SIZE_MAX);
         return GF_E_BAD_FIELD;
     }
     if (engine->config->check_partition) {
         const uint32_t partition = gf_partition_of(event->key, engine->options.shard_count);
         if (partition != event->partition) {
-            snprintf(text, size, "key %.*s belongs on partition %u (murmur2), not %u", GF_SPAN_PRINT(event->key),
-                     partition, event->partition);
+            snprintf(text, size, "key %.*s belongs on partition %u (murmur2), not %u",
+                     GF_SPAN_PRINT(event->key), partition, event->partition);
             return GF_E_MISPLACED;
         }
     }
     if (event->topic == GF_TOPIC_CUSTOMER_CONTRACTS) {
         const struct gf_customer_contract *contract = event->body;
-        const uint32_t hash = (uint32_t)gf_hash64(contract->time_zone.data, contract->time_zone.size, 0);
+        const uint32_t hash =
+            (uint32_t)gf_hash64(contract->time_zone.data, contract->time_zone.size, 0);
         if (zone_by_hash(engine->config, hash) == NULL) {
-            snprintf(text, size, "time_zone \"%.*s\" is not known", GF_SPAN_PRINT(contract->time_zone));
+            snprintf(text, size, "time_zone \"%.*s\" is not known",
+                     GF_SPAN_PRINT(contract->time_zone));
             return GF_E_BAD_FIELD;
         }
     }
@@ -282,7 +299,8 @@ timer_fire(struct fold *fold, const struct gf_timer *timer, struct gf_error *err
     }
     const uint32_t slot = gf_hot_find(&engine->hot, timer->kind, key, timer->key_hash);
     if (slot == GF_SLOT_NONE) {
-        return gf_fail(error, GF_E_DAMAGED, "timer of %.*s, which has no state", GF_SPAN_PRINT(key));
+        return gf_fail(error, GF_E_DAMAGED, "timer of %.*s, which has no state",
+                       GF_SPAN_PRINT(key));
     }
     struct gf_entity *entity = &engine->hot.entities[slot];
     const struct undo undo = undo_mark(engine, slot);
@@ -297,8 +315,9 @@ timer_fire(struct fold *fold, const struct gf_timer *timer, struct gf_error *err
         .reference = engine->reference,
         .params = engine->config->operator_params[index],
     };
-    enum gf_rc rc = gf_operators[index]->on_timer(&view, timer->id % GF_TIMERS_PER_OPERATOR,
-                                                  operator_state(engine, entity, index), &engine->out);
+    enum gf_rc rc =
+        gf_operators[index]->on_timer(&view, timer->id % GF_TIMERS_PER_OPERATOR,
+                                      operator_state(engine, entity, index), &engine->out);
     gf_hot_touch(&engine->hot, slot);
     if (engine->out.is_full) {
         return no_memory(engine, error);
@@ -308,11 +327,12 @@ timer_fire(struct fold *fold, const struct gf_timer *timer, struct gf_error *err
         rc = out_dead_letter(engine, NULL, gf_rc_name(rc), reason_of(engine, rc), timer->due);
         return rc == GF_OK ? GF_OK : no_memory(engine, error);
     }
-    return out_confirm(engine, timer->kind, timer->key_hash) == GF_OK ? GF_OK : no_memory(engine, error);
+    return out_confirm(engine, timer->kind, timer->key_hash) == GF_OK ? GF_OK
+                                                                      : no_memory(engine, error);
 }
 
-/* Fires all that is due at the shard's time, in order, until none is: so between two records no timer is ever due, and a
- * refold, whose slices are at different batches, fires none twice. */
+/* Fires all that is due at the shard's time, in order, until none is: so between two records no
+ * timer is ever due, and a refold, whose slices are at different batches, fires none twice. */
 static enum gf_rc
 timers_fire(struct fold *fold, struct gf_error *error)
 {
@@ -327,8 +347,9 @@ timers_fire(struct fold *fold, struct gf_error *error)
             return GF_OK;
         }
         if (is_ahead(engine, first->key_hash, fold->batch->number)) {
-            return gf_fail(error, GF_E_DAMAGED, "timer of %.*s is due in batch %lld, which its slice has seen",
-                           first->key_size, (const char *)first->key, (long long)fold->batch->number);
+            return gf_fail(
+                error, GF_E_DAMAGED, "timer of %.*s is due in batch %lld, which its slice has seen",
+                first->key_size, (const char *)first->key, (long long)fold->batch->number);
         }
         const struct gf_timer timer = *first;
         const enum gf_rc rc = timer_fire(fold, &timer, error);
@@ -414,11 +435,12 @@ out_begin(struct gf_engine *engine, const struct gf_batch *batch)
 }
 
 enum gf_rc
-gf_engine_fold(struct gf_engine *engine, const struct gf_batch *batch, bool is_refold, struct gf_effects *effects_out,
-               struct gf_error *error)
+gf_engine_fold(struct gf_engine *engine, const struct gf_batch *batch, bool is_refold,
+               struct gf_effects *effects_out, struct gf_error *error)
 {
     assert(engine->config != NULL);
     assert(batch->event_count <= GF_BATCH_COUNT_MAX);
+    engine->is_used = true;
     for (uint32_t slice = 0; slice < GF_SLICE_COUNT; slice++) {
         if (!is_refold && engine->slice_batch[slice] != batch->number - 1) {
             return gf_fail(error, GF_E_DAMAGED, "slice %u is at batch %lld, not at %lld", slice,
@@ -458,7 +480,8 @@ gf_engine_fold(struct gf_engine *engine, const struct gf_batch *batch, bool is_r
         }
     }
     engine->tally.effects += engine->out.effect_count;
-    *effects_out = (struct gf_effects){.items = engine->out.effects, .count = engine->out.effect_count};
+    *effects_out =
+        (struct gf_effects){.items = engine->out.effects, .count = engine->out.effect_count};
     digest_effects(&engine->out, &effects_out->digest);
     return GF_OK;
 }

@@ -5,10 +5,11 @@
 #include "codec/records.h"
 #include "engine/parts.h"
 
-/* Encodes `record` at the end of the effects. The writer gets all the room there is; what it used is then taken. */
+/* Encodes `record` at the end of the effects. The writer gets all the room there is; what it used
+ * is then taken. */
 static enum gf_rc
-effect_add(struct gf_engine *engine, struct gf_out *out, enum gf_topic topic, const void *record, struct gf_span key,
-           struct gf_time time)
+effect_add(struct gf_engine *engine, struct gf_out *out, enum gf_topic topic, const void *record,
+           struct gf_span key, struct gf_time time)
 {
     (void)engine;
     struct gf_arena *bytes = &out->bytes;
@@ -96,7 +97,8 @@ gf_out_fail(struct gf_out *out, enum gf_rc rc, const char *format, ...)
 }
 
 void
-gf_record_id(const char *kind, struct gf_span entity, struct gf_time time, int64_t version, uint8_t out[16])
+gf_record_id(const char *kind, struct gf_span entity, struct gf_time time, int64_t version,
+             uint8_t out[16])
 {
     struct gf_digest digest = gf_digest_of(kind, strlen(kind));
     gf_digest_extend(&digest, entity.data, entity.size);
@@ -134,7 +136,8 @@ out_confirm(struct gf_engine *engine, enum gf_entity_kind kind, uint64_t key_has
     return GF_OK;
 }
 
-/* The value as it was on the wire: a folder keeps the body alone, so its frame is put back before it. */
+/* The value as it was on the wire: a folder keeps the body alone, so its frame is put back before
+ * it. */
 static bool
 original_value(struct gf_arena *bytes, const struct gf_record *record, struct gf_span *out)
 {
@@ -153,8 +156,8 @@ original_value(struct gf_arena *bytes, const struct gf_record *record, struct gf
 }
 
 enum gf_rc
-out_dead_letter(struct gf_engine *engine, const struct gf_record *record, const char *code, const char *message,
-                struct gf_time time)
+out_dead_letter(struct gf_engine *engine, const struct gf_record *record, const char *code,
+                const char *message, struct gf_time time)
 {
     struct gf_out *out = &engine->out;
     struct gf_dead_letter letter = {
@@ -185,6 +188,6 @@ out_dead_letter(struct gf_engine *engine, const struct gf_record *record, const 
     }
     letter.headers.items = headers;
     letter.headers.count = headers == NULL ? 0 : record->header_count;
-    return effect_add(engine, out, GF_TOPIC_DEAD_LETTERS, &letter, letter.has_key ? letter.key : (struct gf_span){0},
-                      time);
+    return effect_add(engine, out, GF_TOPIC_DEAD_LETTERS, &letter,
+                      letter.has_key ? letter.key : (struct gf_span){0}, time);
 }

@@ -1,14 +1,14 @@
-/* The engine's own struct, shared by its files: engine.c (set-up, loading), fold.c (the batch), out.c (what operators may
- * do), sweep.c (state to the store). */
+/* The engine's own struct, shared by its files: engine.c (set-up, loading), fold.c (the batch),
+ * out.c (what operators may do), sweep.c (state to the store). */
 #ifndef GF_ENGINE_PARTS_H
 #define GF_ENGINE_PARTS_H
 
 #include "base/arena.h"
 #include "engine/engine.h"
 
-#define AREA_COUNT_MAX 4096
+#define AREA_COUNT_MAX         4096
 #define TIMER_CHANGE_COUNT_MAX 64
-#define EFFECT_COUNT_MAX (1u << 20)
+#define EFFECT_COUNT_MAX       (1u << 20)
 
 /* A `tariff|area` of this shard. */
 struct area {
@@ -49,10 +49,10 @@ struct gf_out {
     uint32_t operator_index;
     struct gf_span entity;
     struct gf_time now;
-    struct gf_lineage lineage;       /* inputs point at `range` */
+    struct gf_lineage lineage; /* inputs point at `range` */
     struct gf_input_range range;
     struct gf_error error;
-    bool is_full;                    /* effects ran out: a STOP, whatever the operator made of it */
+    bool is_full; /* effects ran out: a STOP, whatever the operator made of it */
 };
 
 struct gf_engine {
@@ -61,27 +61,30 @@ struct gf_engine {
     struct gf_hot hot;
     struct gf_timers timers;
     struct gf_reference *reference;
-    struct area *areas;              /* sorted by key */
+    struct area *areas; /* sorted by key */
     uint32_t area_count;
-    struct gf_slice_meta metas[GF_SLICE_COUNT]; /* as in the store; entity_count counts those in memory alone too */
-    struct gf_digest sums[GF_SLICE_COUNT];      /* of entity digests as last swept or loaded */
+    struct gf_slice_meta
+        metas[GF_SLICE_COUNT]; /* as in the store; entity_count counts those in memory alone too */
+    struct gf_digest sums[GF_SLICE_COUNT]; /* of entity digests as last swept or loaded */
     struct gf_digest timer_sums[GF_SLICE_COUNT];
-    int64_t slice_batch[GF_SLICE_COUNT];        /* last batch folded into the slice, in memory */
+    int64_t slice_batch[GF_SLICE_COUNT]; /* last batch folded into the slice, in memory */
+    bool is_used;                        /* something was put in since the memory was zero */
     struct gf_time shard_time;
     struct gf_tally tally;
     struct gf_out out;
-    struct gf_entity before;         /* of the entity being folded */
+    struct gf_entity before; /* of the entity being folded */
     uint16_t state_offset[GF_OPERATOR_COUNT_MAX];
     int32_t lineage_offset[GF_TOPIC_COUNT];
     struct place places[GF_BATCH_COUNT_MAX];
-    uint32_t *scratch;               /* timer_count_max entries */
-    struct sort_entry *sorted;       /* entity_count_max */
-    struct gf_store_block *blocks;   /* entity_count_max + 1 */
+    uint32_t *scratch;             /* timer_count_max entries */
+    struct sort_entry *sorted;     /* entity_count_max */
+    struct gf_store_block *blocks; /* entity_count_max + 1 */
     uint8_t *packed_timers;
     size_t packed_timers_size;
 };
 
-/* The digest of a slice is the lane-wise sum of the digests of its parts, so that changed parts alone are hashed. */
+/* The digest of a slice is the lane-wise sum of the digests of its parts, so that changed parts
+ * alone are hashed. */
 static inline void
 digest_add(struct gf_digest *sum, const struct gf_digest *part, int sign)
 {
@@ -106,8 +109,10 @@ features_of(struct gf_entity *entity)
     return (struct gf_features *)(void *)entity->body;
 }
 
-/* The slot of an entity that is in memory by now, or a new one; GF_SLOT_NONE when memory is full. */
-uint32_t entity_find_or_add(struct gf_engine *engine, enum gf_entity_kind kind, struct gf_span key, uint64_t key_hash);
+/* The slot of an entity that is in memory by now, or a new one; GF_SLOT_NONE when memory is full.
+ */
+uint32_t entity_find_or_add(struct gf_engine *engine, enum gf_entity_kind kind, struct gf_span key,
+                            uint64_t key_hash);
 /* Takes an entity away again that a failing event made. */
 void entity_forget(struct gf_engine *engine, uint32_t slot);
 
@@ -118,7 +123,8 @@ void place_entity(struct gf_engine *engine, const struct gf_batch *batch, uint32
 /* The area with this key, or where it would stand. */
 uint32_t area_find(const struct gf_engine *engine, struct gf_span key, bool *found_out);
 /* Enters the `tariff|area`s of a plan that belong to this shard. Errors: GF_E_FULL. */
-enum gf_rc areas_add(struct gf_engine *engine, const struct gf_tariff_plan *plan, struct gf_error *error);
+enum gf_rc areas_add(struct gf_engine *engine, const struct gf_tariff_plan *plan,
+                     struct gf_error *error);
 /* Whether a reference event concerns an area. */
 bool area_concerns(const struct area *area, const struct gf_event *event);
 
@@ -131,7 +137,7 @@ void out_aim(struct gf_engine *engine, struct gf_span entity, struct gf_time now
 enum gf_rc out_confirm(struct gf_engine *engine, enum gf_entity_kind kind, uint64_t key_hash);
 
 /* Writes a dead letter for a record, or for a timer (`record` NULL). */
-enum gf_rc out_dead_letter(struct gf_engine *engine, const struct gf_record *record, const char *code,
-                           const char *message, struct gf_time time);
+enum gf_rc out_dead_letter(struct gf_engine *engine, const struct gf_record *record,
+                           const char *code, const char *message, struct gf_time time);
 
 #endif

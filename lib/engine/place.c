@@ -1,12 +1,14 @@
 #include "codec/records.h"
 #include "engine/parts.h"
 
-/* Lines of a customer's record that an ordinary reading touches are spread over it; these are fetched ahead. */
+/* Lines of a customer's record that an ordinary reading touches are spread over it; these are
+ * fetched ahead. */
 #define PREFETCH_LINES 32
 
 /* The slot of an entity that is in memory by now, or a new one. */
 uint32_t
-entity_find_or_add(struct gf_engine *engine, enum gf_entity_kind kind, struct gf_span key, uint64_t key_hash)
+entity_find_or_add(struct gf_engine *engine, enum gf_entity_kind kind, struct gf_span key,
+                   uint64_t key_hash)
 {
     uint32_t slot = gf_hot_find(&engine->hot, kind, key, key_hash);
     if (slot != GF_SLOT_NONE) {
@@ -37,7 +39,8 @@ entity_forget(struct gf_engine *engine, uint32_t slot)
     gf_hot_drop(&engine->hot, slot);
 }
 
-/* Looks ahead: the index line of one event, the record of a nearer one. The fold then finds both in the cache. */
+/* Looks ahead: the index line of one event, the record of a nearer one. The fold then finds both in
+ * the cache. */
 void
 place_index(struct gf_engine *engine, const struct gf_batch *batch, uint32_t index)
 {

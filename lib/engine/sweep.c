@@ -54,13 +54,15 @@ static uint32_t
 dirty_collect(struct gf_engine *engine, uint32_t slice)
 {
     uint32_t count = 0;
-    for (uint32_t slot = engine->hot.slice_head[slice]; slot != GF_SLOT_NONE; slot = engine->hot.sides[slot].next) {
+    for (uint32_t slot = engine->hot.slice_head[slice]; slot != GF_SLOT_NONE;
+         slot = engine->hot.sides[slot].next) {
         if (!engine->hot.sides[slot].is_dirty) {
             continue;
         }
         const struct gf_entity *entity = &engine->hot.entities[slot];
         uint8_t start[16] = {entity->header.kind};
-        memcpy(start + 1, entity->header.key, 15); /* the key's buffer is longer, and padded with zeros */
+        memcpy(start + 1, entity->header.key,
+               15); /* the key's buffer is longer, and padded with zeros */
         engine->sorted[count++] =
             (struct sort_entry){.prefix = {big_endian(start), big_endian(start + 8)}, .slot = slot};
     }
@@ -71,7 +73,8 @@ dirty_collect(struct gf_engine *engine, uint32_t slice)
 static void
 checksum_set(struct gf_entity *entity)
 {
-    entity->header.checksum = (uint32_t)gf_hash64((const uint8_t *)entity + 4, sizeof(*entity) - 4, 0);
+    entity->header.checksum =
+        (uint32_t)gf_hash64((const uint8_t *)entity + 4, sizeof(*entity) - 4, 0);
 }
 
 /* Brings the slice's sum up to date with one changed entity. */
@@ -89,8 +92,8 @@ digest_renew(struct gf_engine *engine, uint32_t slice, uint32_t slot)
 static struct gf_span
 timers_renew(struct gf_engine *engine, uint32_t slice)
 {
-    const size_t size = gf_timers_pack(&engine->timers, slice, engine->scratch, engine->packed_timers,
-                                       engine->packed_timers_size);
+    const size_t size = gf_timers_pack(&engine->timers, slice, engine->scratch,
+                                       engine->packed_timers, engine->packed_timers_size);
     assert(size <= engine->packed_timers_size);
     engine->timer_sums[slice] =
         size == 0 ? (struct gf_digest){{0}} : gf_digest_of(engine->packed_timers, size);
@@ -122,7 +125,8 @@ gf_engine_sweep(struct gf_engine *engine, uint32_t slice, int64_t batch, struct 
                                                     .bytes = gf_span_of(entity, sizeof(*entity))};
     }
     /* The timers sort last; an empty block takes away those that were there. */
-    engine->blocks[count] = (struct gf_store_block){.kind = GF_BLOCK_TIMERS, .bytes = timers_renew(engine, slice)};
+    engine->blocks[count] =
+        (struct gf_store_block){.kind = GF_BLOCK_TIMERS, .bytes = timers_renew(engine, slice)};
     *sweep_out = (struct gf_sweep){.slice = slice,
                                    .meta = {.batch = batch,
                                             .digest = slice_total(engine, slice),
@@ -152,7 +156,8 @@ gf_engine_swept(struct gf_engine *engine, const struct gf_sweep *sweep, bool evi
 struct gf_digest
 gf_engine_slice_digest(struct gf_engine *engine, uint32_t slice)
 {
-    for (uint32_t slot = engine->hot.slice_head[slice]; slot != GF_SLOT_NONE; slot = engine->hot.sides[slot].next) {
+    for (uint32_t slot = engine->hot.slice_head[slice]; slot != GF_SLOT_NONE;
+         slot = engine->hot.sides[slot].next) {
         if (engine->hot.sides[slot].is_dirty) {
             digest_renew(engine, slice, slot);
         }

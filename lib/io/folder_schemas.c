@@ -26,7 +26,8 @@ struct gf_folder_schemas {
 };
 
 static enum gf_rc
-entry_add(struct gf_folder_schemas *schemas, const struct gf_schema_entry *entry, struct gf_error *error)
+entry_add(struct gf_folder_schemas *schemas, const struct gf_schema_entry *entry,
+          struct gf_error *error)
 {
     if (schemas->count == schemas->capacity) {
         const uint32_t capacity = schemas->capacity == 0 ? 32 : schemas->capacity * 2;
@@ -38,9 +39,9 @@ entry_add(struct gf_folder_schemas *schemas, const struct gf_schema_entry *entry
         schemas->capacity = capacity;
     }
     uint32_t at = schemas->count;
-    while (at > 0 &&
-           (schemas->entries[at - 1].topic > entry->topic ||
-            (schemas->entries[at - 1].topic == entry->topic && schemas->entries[at - 1].id > entry->id))) {
+    while (at > 0 && (schemas->entries[at - 1].topic > entry->topic ||
+                      (schemas->entries[at - 1].topic == entry->topic &&
+                       schemas->entries[at - 1].id > entry->id))) {
         schemas->entries[at] = schemas->entries[at - 1];
         at--;
     }
@@ -51,13 +52,14 @@ entry_add(struct gf_folder_schemas *schemas, const struct gf_schema_entry *entry
 }
 
 static enum gf_rc
-foreign_resolve(void *context, enum gf_topic topic, struct gf_span text, struct gf_folder_schema *out,
-                struct gf_error *error)
+foreign_resolve(void *context, enum gf_topic topic, struct gf_span text,
+                struct gf_folder_schema *out, struct gf_error *error)
 {
     struct gf_folder_schemas *schemas = context;
     struct foreign *foreign = schemas->foreigns;
-    while (foreign != NULL && (foreign->entry.topic != (int32_t)topic || foreign->size != text.size ||
-                               memcmp(foreign->text, text.data, text.size) != 0)) {
+    while (foreign != NULL &&
+           (foreign->entry.topic != (int32_t)topic || foreign->size != text.size ||
+            memcmp(foreign->text, text.data, text.size) != 0)) {
         foreign = foreign->next;
     }
     if (foreign == NULL) {
@@ -68,8 +70,8 @@ foreign_resolve(void *context, enum gf_topic topic, struct gf_span text, struct 
         }
         memcpy(foreign->text, text.data, text.size);
         foreign->size = text.size;
-        enum gf_rc rc =
-            gf_schema_compile(&gf_topics[topic], foreign->text, foreign->size, &foreign->entry, error);
+        enum gf_rc rc = gf_schema_compile(&gf_topics[topic], foreign->text, foreign->size,
+                                          &foreign->entry, error);
         foreign->entry.topic = (int32_t)topic;
         foreign->entry.id = FOREIGN_ID_FIRST + schemas->foreign_count;
         if (rc == GF_OK) {
@@ -101,7 +103,8 @@ static enum gf_rc
 lookup_resolve(void *context, enum gf_topic topic, uint32_t id, struct gf_error *error)
 {
     (void)context;
-    return gf_fail(error, GF_E_UNKNOWN_SCHEMA, "schema id %u of %s is not known", id, gf_topics[topic].name);
+    return gf_fail(error, GF_E_UNKNOWN_SCHEMA, "schema id %u of %s is not known", id,
+                   gf_topics[topic].name);
 }
 
 enum gf_rc
@@ -151,5 +154,6 @@ gf_folder_schemas_resolver(struct gf_folder_schemas *schemas)
 struct gf_lookup
 gf_folder_schemas_lookup(struct gf_folder_schemas *schemas)
 {
-    return (struct gf_lookup){.context = schemas, .schemas = lookup_schemas, .resolve = lookup_resolve};
+    return (struct gf_lookup){
+        .context = schemas, .schemas = lookup_schemas, .resolve = lookup_resolve};
 }

@@ -1,5 +1,6 @@
-/* The schemas of a folder log. Its files carry their writer schemas, so no registry is asked: our own schemas
- * have their built-in ids, and a foreign one gets an id of this process when its first file is opened. */
+/* The schemas of a folder log. Its files carry their writer schemas, so no registry is asked: our
+ * own schemas have their built-in ids, and a foreign one gets an id of this process when its first
+ * file is opened. */
 #ifndef GF_IO_FOLDER_SCHEMAS_H
 #define GF_IO_FOLDER_SCHEMAS_H
 
@@ -8,7 +9,8 @@
 
 struct gf_folder_schemas;
 
-GF_MUST_USE enum gf_rc gf_folder_schemas_new(struct gf_folder_schemas **out, struct gf_error *error);
+GF_MUST_USE enum gf_rc gf_folder_schemas_new(struct gf_folder_schemas **out,
+                                             struct gf_error *error);
 void gf_folder_schemas_free(
     struct gf_folder_schemas *schemas); /* accepts NULL; the source is closed before */
 

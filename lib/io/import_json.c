@@ -226,7 +226,7 @@ object_read(struct json *json, size_t path_size, uint32_t depth, bool is_named)
             return false;
         }
         const size_t point = path_size == 0 ? 0 : 1;
-        const bool fits = path_size + point + name.size < PATH_SIZE;
+        const bool fits = is_named && path_size + point + name.size < PATH_SIZE;
         if (fits) {
             json->path[path_size] = '.';
             memcpy(json->path + path_size + point, name.data, name.size);
@@ -234,7 +234,7 @@ object_read(struct json *json, size_t path_size, uint32_t depth, bool is_named)
         if (!letter_take(json, ':')) {
             return fail(json, "\":\" is missing");
         }
-        if (!value_read(json, path_size + point + name.size, depth + 1, is_named && fits)) {
+        if (!value_read(json, path_size + point + name.size, depth + 1, fits)) {
             return false;
         }
     } while (letter_take(json, ','));

@@ -73,24 +73,28 @@ line_find(struct gf_import_lines *lines, size_t from, size_t *size_out, bool *is
     }
 }
 
-/* Does the row end inside quotes? Quotes count where a field starts with one (RFC 4180). */
+/* Where a look at the quotes of a row has got to. Quotes count where a field starts with one (RFC 4180). */
+struct quotes {
+    size_t at;
+    bool is_quoted, is_past_start;
+};
+
+/* Looks on up to `size`; true while a quote is open there. */
 static bool
-is_open_quote(const char *text, size_t size, char delimiter)
+is_open(struct quotes *quotes, const char *text, size_t size, char delimiter)
 {
-    bool is_quoted = false, is_start = true;
-    for (size_t i = 0; i < size; i++) {
-        if (is_quoted) {
-            if (text[i] == '"' && i + 1 < size && text[i + 1] == '"') {
-                i++;
-            } else {
-                is_quoted = text[i] != '"';
-            }
+    for (; quotes->at < size; quotes->at++) {
+        const char letter = text[quotes->at];
+        if (!quotes->is_quoted) {
+            quotes->is_quoted = letter == '"' && !quotes->is_past_start;
+        } else if (letter == '"' && quotes->at + 1 < size && text[quotes->at + 1] == '"') {
+            quotes->at++;
         } else {
-            is_quoted = is_start && text[i] == '"';
+            quotes->is_quoted = letter != '"';
         }
-        is_start = !is_quoted && text[i] == delimiter;
+        quotes->is_past_start = letter != delimiter || quotes->is_quoted;
     }
-    return is_quoted;
+    return quotes->is_quoted;
 }
 
 /* Drops the rest of a line that is too long. */
@@ -126,16 +130,16 @@ static enum gf_rc
 quoted_join(struct gf_import_lines *lines, size_t *size, uint64_t *count, bool *is_closed, struct gf_error *error)
 {
     const size_t first = *size;
+    struct quotes quotes = {.at = 0};
     bool is_whole = true;
     *count = 1;
-    while ((*is_closed = !is_open_quote(lines->data + lines->at, *size, lines->delimiter)) == false) {
-        if (!is_whole || lines->at + *size >= lines->end) {
-            break;
-        }
+    *is_closed = !is_open(&quotes, lines->data + lines->at, *size, lines->delimiter);
+    while (!*is_closed && is_whole && *count < GF_IMPORT_QUOTED_LINE_COUNT_MAX && lines->at + *size < lines->end) {
         const enum gf_rc rc = line_find(lines, *size + 1, size, &is_whole, error);
         if (rc != GF_OK) {
             return rc;
         }
+        *is_closed = !is_open(&quotes, lines->data + lines->at, *size, lines->delimiter);
         ++*count;
     }
     if (!*is_closed || !is_whole) {
@@ -146,25 +150,15 @@ quoted_join(struct gf_import_lines *lines, size_t *size, uint64_t *count, bool *
     return GF_OK;
 }
 
-/* A line that is too long stays in the buffer up to its cut, so that it can be shown; the rest is passed over next time. */
+/* Keeps the first bytes of a line that is too long, to be shown, and passes over the rest. */
 static enum gf_rc
 too_long(struct gf_import_lines *lines, struct gf_import_line *out, struct gf_error *error)
 {
-    enum { SHOWN = 1024 };
-    char *const shown = lines->data;
-    memmove(shown, lines->data + lines->at, SHOWN < lines->size_max ? SHOWN : lines->size_max);
-    char copy[SHOWN];
-    const size_t size = SHOWN < lines->size_max ? SHOWN : lines->size_max;
-    memcpy(copy, shown, size);
-    const enum gf_rc rc = line_skip(lines, error);
-    /* What lies before `at` is done with: room for the copy, unless the next line starts right there. */
-    if (rc != GF_OK || lines->at < size) {
-        out->text = (struct gf_span){.size = 0};
-        return rc;
-    }
-    memcpy(lines->data, copy, size);
-    out->text = gf_span_of(lines->data, size);
-    return GF_OK;
+    const size_t there = lines->end - lines->at;
+    const size_t size = there < GF_IMPORT_LINE_SHOWN_SIZE ? there : GF_IMPORT_LINE_SHOWN_SIZE;
+    memcpy(lines->shown, lines->data + lines->at, size);
+    out->text = gf_span_of(lines->shown, size);
+    return line_skip(lines, error);
 }
 
 enum gf_rc

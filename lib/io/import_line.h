@@ -7,6 +7,8 @@
 #include "io/import_input.h"
 
 #define GF_IMPORT_LINE_SIZE_MAX (UINT32_C(1) << 20)
+#define GF_IMPORT_LINE_SHOWN_SIZE 1024 /* of a line that is too long */
+#define GF_IMPORT_QUOTED_LINE_COUNT_MAX 256
 
 enum gf_import_line_fault { GF_IMPORT_LINE_WHOLE, GF_IMPORT_LINE_TOO_LONG, GF_IMPORT_LINE_OPEN_QUOTE };
 
@@ -24,6 +26,7 @@ struct gf_import_lines {
     size_t room, at, end;
     uint64_t number;
     bool is_end, is_started;
+    char shown[GF_IMPORT_LINE_SHOWN_SIZE];
 };
 
 /* Errors: GF_E_NO_MEMORY. */

@@ -18,6 +18,7 @@ struct gf_log {
     struct gf_folder_schemas *schemas; /* folder */
     struct gf_registry *registry;      /* Kafka */
     struct gf_kafka_config kafka;
+    struct gf_kafka_sink_config sink; /* lent to the sink until it closes */
     uint32_t schema_ids[GF_TOPIC_COUNT];
 };
 
@@ -40,8 +41,8 @@ kafka_open(struct gf_log *log, struct gf_error *error)
     log->kafka.brokers = log->name.rest;
     enum gf_rc rc = gf_registry_open(&log->options.registry, &log->registry, error);
     if (rc == GF_OK) {
-        log->lookup =
-            (struct gf_lookup){.context = log->registry, .schemas = registry_schemas, .resolve = registry_resolve};
+        log->lookup = (struct gf_lookup){
+            .context = log->registry, .schemas = registry_schemas, .resolve = registry_resolve};
         rc = gf_kafka_source_open(&log->kafka, &log->source, error);
     }
     return rc;
@@ -56,7 +57,8 @@ folder_open(struct gf_log *log, struct gf_error *error)
     }
     if (rc == GF_OK) {
         log->lookup = gf_folder_schemas_lookup(log->schemas);
-        rc = gf_folder_source_open(log->name.rest, gf_folder_schemas_resolver(log->schemas), &log->source, error);
+        rc = gf_folder_source_open(log->name.rest, gf_folder_schemas_resolver(log->schemas),
+                                   &log->source, error);
     }
     return rc;
 }
@@ -70,7 +72,8 @@ gf_log_open(const struct gf_log_options *options, struct gf_log **out, struct gf
     }
     log->options = *options;
     log->name_text = strdup(options->name);
-    enum gf_rc rc = log->name_text == NULL ? GF_E_NO_MEMORY : gf_log_name_parse(log->name_text, &log->name, error);
+    enum gf_rc rc = log->name_text == NULL ? GF_E_NO_MEMORY
+                                           : gf_log_name_parse(log->name_text, &log->name, error);
     if (rc == GF_OK) {
         rc = log->name.kind == GF_LOG_KAFKA ? kafka_open(log, error) : folder_open(log, error);
     }
@@ -128,9 +131,9 @@ gf_log_sink_open(void *context, struct gf_sink **out, struct gf_error *error)
             return rc;
         }
     }
-    const struct gf_kafka_sink_config config = {.kafka = &log->kafka,
-                                                .transactional_id = log->options.transactional_id,
-                                                .group = log->options.group,
-                                                .schema_ids = log->schema_ids};
-    return gf_kafka_sink_open(&config, out, error);
+    log->sink = (struct gf_kafka_sink_config){.kafka = &log->kafka,
+                                              .transactional_id = log->options.transactional_id,
+                                              .group = log->options.group,
+                                              .schema_ids = log->schema_ids};
+    return gf_kafka_sink_open(&log->sink, out, error);
 }

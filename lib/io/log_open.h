@@ -1,5 +1,5 @@
-/* A log, opened by its name: a source, the schemas of its records, and sinks. What the verbs need of folder and Kafka is
- * the same, so they open it here and never ask which it is. */
+/* A log, opened by its name: a source, the schemas of its records, and sinks. What the verbs need
+ * of folder and Kafka is the same, so they open it here and never ask which it is. */
 #ifndef GF_IO_LOG_OPEN_H
 #define GF_IO_LOG_OPEN_H
 
@@ -17,14 +17,16 @@ struct gf_log_options {
     struct gf_kafka_config kafka;        /* brokers are taken from the name */
     struct gf_registry_options registry; /* Kafka: where schema ids are looked up */
     const char *transactional_id, *group;
-    bool with_sink;                      /* a folder's lock is taken now, before anything is read */
+    bool with_sink; /* a folder's lock is taken now, before anything is read */
 };
 
 struct gf_log;
 
-/* A folder that is missing is made when a sink is wanted. What `options` points to is lent until close.
- * Errors: GF_E_USAGE (name), GF_E_NOT_FOUND, GF_E_BUSY (another process writes there), GF_E_CONFIG, GF_E_UNAVAILABLE. */
-GF_MUST_USE enum gf_rc gf_log_open(const struct gf_log_options *options, struct gf_log **out, struct gf_error *error);
+/* A folder that is missing is made when a sink is wanted. What `options` points to is lent until
+ * close. Errors: GF_E_USAGE (name), GF_E_NOT_FOUND, GF_E_BUSY (another process writes there),
+ * GF_E_CONFIG, GF_E_UNAVAILABLE. */
+GF_MUST_USE enum gf_rc gf_log_open(const struct gf_log_options *options, struct gf_log **out,
+                                   struct gf_error *error);
 void gf_log_close(struct gf_log *log); /* accepts NULL; sinks are closed before */
 
 struct gf_source *gf_log_source(struct gf_log *log);

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 enum gf_rc
-gf_scratch_make(const char *wanted, const char *neighbour, char *path_out, size_t size, struct gf_error *error)
+gf_scratch_make(const char *wanted, const char *neighbour, char *path_out, size_t size,
+                struct gf_error *error)
 {
     path_out[0] = '\0';
     char path[4096];
@@ -23,8 +24,8 @@ gf_scratch_make(const char *wanted, const char *neighbour, char *path_out, size_
             return gf_fail(error, GF_E_IO, "%s: %s", path, strerror(errno));
         }
     } else if ((rmdir(path) != 0 && errno != ENOENT) || mkdir(path, 0777) != 0) {
-        return gf_fail(error, GF_E_USAGE, "scratch folder %s: %s; it must not exist or be empty", path,
-                       strerror(errno));
+        return gf_fail(error, GF_E_USAGE, "scratch folder %s: %s; it must not exist or be empty",
+                       path, strerror(errno));
     }
     memcpy(path_out, path, (size_t)length + 1);
     return GF_OK;

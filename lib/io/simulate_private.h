@@ -3,6 +3,7 @@
 #ifndef GF_IO_SIMULATE_PRIVATE_H
 #define GF_IO_SIMULATE_PRIVATE_H
 
+#include "base/random.h"
 #include "io/simulate.h"
 #include "io/simulate_queue.h"
 
@@ -118,11 +119,6 @@ struct sim {
     int32_t *weights;         /* [archetype][day type][slot of 24 h] */
     uint32_t weight_count;
 };
-
-static inline uint64_t
-sim_draw(const struct sim *sim, enum sim_stream stream, uint32_t who, uint64_t index);
-
-#include "base/random.h"
 
 static inline uint64_t
 sim_stream_of(enum sim_stream stream, uint32_t who)

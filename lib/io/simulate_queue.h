@@ -11,8 +11,8 @@
 
 enum sim_item_kind {
     SIM_ITEM_EVENT,    /* meter event: code, a old end, b new start (EXCHANGE) */
-    SIM_ITEM_INVOICE,  /* a amount, b energy, c estimated; about: end of the period */
-    SIM_ITEM_PAYMENT,  /* a amount; code: method; part; about: end of the period */
+    SIM_ITEM_INVOICE,  /* a amount, b energy, c due time, d estimated energy; since, about: the period */
+    SIM_ITEM_PAYMENT,  /* a amount; code: method; part: counts from 1; since: start of the period */
     SIM_ITEM_REVERSAL, /* the same of what is taken back */
     SIM_ITEM_READING,  /* a energy, b status bits; about: start of the interval */
 };
@@ -22,7 +22,7 @@ struct sim_item {
     uint32_t place; /* of the customer in the table */
     uint8_t kind, code, part, generation;
     struct gf_time about, since;
-    int64_t a, b, c;
+    int64_t a, b, c, d;
 };
 
 struct sim_queue {

@@ -7,7 +7,8 @@
 #include "codec/records.h"
 
 void
-gf_decoded_refuse(struct gf_decoded *decoded, struct gf_arena *arena, enum gf_rc refusal, const char *reason)
+gf_decoded_refuse(struct gf_decoded *decoded, struct gf_arena *arena, enum gf_rc refusal,
+                  const char *reason)
 {
     const size_t size = strlen(reason) + 1;
     char *copy = gf_arena_take(arena, size);
@@ -19,14 +20,16 @@ gf_decoded_refuse(struct gf_decoded *decoded, struct gf_arena *arena, enum gf_rc
     decoded->body = NULL;
 }
 
-/* Finds how to read the record's bytes. A refusal is no error; waiting for a registry that does not answer is. */
+/* Finds how to read the record's bytes. A refusal is no error; waiting for a registry that does not
+ * answer is. */
 static enum gf_rc
-schema_find(const struct gf_lookup *lookup, enum gf_topic topic, struct gf_arena *arena, struct gf_decoded *out,
-            struct gf_error *error)
+schema_find(const struct gf_lookup *lookup, enum gf_topic topic, struct gf_arena *arena,
+            struct gf_decoded *out, struct gf_error *error)
 {
     char text[GF_ERROR_TEXT_SIZE];
     const uint32_t id = out->schema_id;
-    const struct gf_schema_entry *entry = gf_schemas_find(lookup->schemas(lookup->context), topic, id);
+    const struct gf_schema_entry *entry =
+        gf_schemas_find(lookup->schemas(lookup->context), topic, id);
     if (entry == NULL) {
         struct gf_error why = {{0}};
         const enum gf_rc rc = lookup->resolve(lookup->context, topic, id, &why);
@@ -50,7 +53,8 @@ schema_find(const struct gf_lookup *lookup, enum gf_topic topic, struct gf_arena
 
 /* The bytes without their frame. */
 static bool
-body_find(const struct gf_record *record, struct gf_arena *arena, struct gf_decoded *out, struct gf_span *body_out)
+body_find(const struct gf_record *record, struct gf_arena *arena, struct gf_decoded *out,
+          struct gf_span *body_out)
 {
     if (!record->has_value) {
         gf_decoded_refuse(out, arena, GF_E_BAD_DATA,
@@ -59,8 +63,8 @@ body_find(const struct gf_record *record, struct gf_arena *arena, struct gf_deco
     }
     if (record->value.size > GF_DECODE_VALUE_SIZE_MAX) {
         char text[GF_ERROR_TEXT_SIZE];
-        snprintf(text, sizeof(text), "the value has %u bytes; at most %u are allowed", record->value.size,
-                 GF_DECODE_VALUE_SIZE_MAX);
+        snprintf(text, sizeof(text), "the value has %u bytes; at most %u are allowed",
+                 record->value.size, GF_DECODE_VALUE_SIZE_MAX);
         gf_decoded_refuse(out, arena, GF_E_BAD_DATA, text);
         return false;
     }
@@ -80,7 +84,8 @@ body_find(const struct gf_record *record, struct gf_arena *arena, struct gf_deco
 
 /* One struct, from first byte to last. */
 static void
-body_decode(const struct gf_record *record, struct gf_span bytes, struct gf_arena *arena, struct gf_decoded *out)
+body_decode(const struct gf_record *record, struct gf_span bytes, struct gf_arena *arena,
+            struct gf_decoded *out)
 {
     const struct gf_topic_info *topic = &gf_topics[record->topic];
     struct gf_reader reader = gf_reader_of(bytes);
@@ -93,19 +98,21 @@ body_decode(const struct gf_record *record, struct gf_span bytes, struct gf_aren
     out->body = body;
     const bool is_kept_as_bytes = !record->is_framed && record->schema_id == 0;
     if (rc == GF_OK && reader.at == reader.end && is_kept_as_bytes) {
-        gf_decoded_refuse(out, arena, GF_E_BAD_DATA, "the bytes were no record of the topic when they were stored");
+        gf_decoded_refuse(out, arena, GF_E_BAD_DATA,
+                          "the bytes were no record of the topic when they were stored");
     } else if (rc != GF_OK || reader.at != reader.end) {
         char text[GF_ERROR_TEXT_SIZE];
-        snprintf(text, sizeof(text), "byte %td of %u: %s (schema id %u, %s)", reader.at - bytes.data, bytes.size,
-                 rc != GF_OK ? "cannot be decoded" : "bytes are left behind the record", out->schema_id,
-                 topic->type->name);
+        snprintf(text, sizeof(text), "byte %td of %u: %s (schema id %u, %s)",
+                 reader.at - bytes.data, bytes.size,
+                 rc != GF_OK ? "cannot be decoded" : "bytes are left behind the record",
+                 out->schema_id, topic->type->name);
         gf_decoded_refuse(out, arena, GF_E_BAD_DATA, text);
     }
 }
 
 enum gf_rc
-gf_decode_record(const struct gf_lookup *lookup, const struct gf_record *record, struct gf_arena *arena,
-                 struct gf_decoded *out, struct gf_error *error)
+gf_decode_record(const struct gf_lookup *lookup, const struct gf_record *record,
+                 struct gf_arena *arena, struct gf_decoded *out, struct gf_error *error)
 {
     struct gf_span bytes = {0};
     *out = (struct gf_decoded){0};

@@ -7,13 +7,15 @@
 #include "codec/records.h"
 #include "loop/decode.h"
 
-/* Decoded values of a batch at most: its bytes (the last value may go over the limit) and the structs themselves. Address
- * space; what is not used is never touched. */
-#define ARENA_SIZE                                                                                                     \
-    ((size_t)GF_DECODE_ARENA_MULTIPLE * (GF_FEED_BATCH_BYTES_MAX + 2 * (size_t)GF_FEED_VALUE_SIZE_MAX) +               \
+/* Decoded values of a batch at most: its bytes (the last value may go over the limit) and the
+ * structs themselves. Address space; what is not used is never touched. */
+#define ARENA_SIZE                                                                                 \
+    ((size_t)GF_DECODE_ARENA_MULTIPLE *                                                            \
+         (GF_FEED_BATCH_BYTES_MAX + 2 * (size_t)GF_FEED_VALUE_SIZE_MAX) +                          \
      (GF_BATCH_COUNT_MAX + GF_MERGE_INPUT_COUNT_MAX) * (size_t)GF_RECORD_STRUCT_SIZE_MAX)
-/* How long one call of the source may block, and how many in a row may bring nothing before it counts as unreachable. */
-#define WAIT_US (200 * 1000)
+/* How long one call of the source may block, and how many in a row may bring nothing before it
+ * counts as unreachable. */
+#define WAIT_US         (200 * 1000)
 #define EMPTY_READS_MAX 150
 
 static size_t
@@ -33,20 +35,22 @@ gf_feed_size(uint32_t input_count)
 }
 
 enum gf_rc
-gf_feed_inputs(struct gf_source *source, uint32_t shard, uint32_t shard_count, struct gf_batch_input *inputs_out,
-               uint32_t *count_out, struct gf_error *error)
+gf_feed_inputs(struct gf_source *source, uint32_t shard, uint32_t shard_count,
+               struct gf_batch_input *inputs_out, uint32_t *count_out, struct gf_error *error)
 {
     uint32_t count = 0;
     for (int topic = 0; topic < GF_TOPIC_INPUT_COUNT; topic++) {
         uint32_t partitions = 0;
-        const enum gf_rc rc = source->ops->partitions(source, (enum gf_topic)topic, &partitions, error);
+        const enum gf_rc rc =
+            source->ops->partitions(source, (enum gf_topic)topic, &partitions, error);
         if (rc != GF_OK) {
             return rc;
         }
         const bool is_reference = gf_topics[topic].is_reference;
         if (!is_reference && partitions != shard_count) {
             return gf_fail(error, GF_E_CONFIG,
-                           "topic %s has %u partitions, the journal has %u: customer topics and the journal must have "
+                           "topic %s has %u partitions, the journal has %u: customer topics and "
+                           "the journal must have "
                            "equally many; make it anew, or copy it with `gridfold archive`",
                            gf_topics[topic].name, partitions, shard_count);
         }
@@ -55,7 +59,8 @@ gf_feed_inputs(struct gf_source *source, uint32_t shard, uint32_t shard_count, s
                 return gf_fail(error, GF_E_CONFIG, "more than %d input partitions for one shard",
                                GF_MERGE_INPUT_COUNT_MAX);
             }
-            inputs_out[count++] = (struct gf_batch_input){.topic = topic, .partition = is_reference ? i : shard};
+            inputs_out[count++] =
+                (struct gf_batch_input){.topic = topic, .partition = is_reference ? i : shard};
         }
     }
     *count_out = count;
@@ -63,8 +68,9 @@ gf_feed_inputs(struct gf_source *source, uint32_t shard, uint32_t shard_count, s
 }
 
 void
-gf_feed_init(struct gf_feed *feed, void *memory, struct gf_source *source, const struct gf_lookup *lookup,
-             uint32_t shard, bool is_arrival, const struct gf_batch_input *inputs, uint32_t input_count)
+gf_feed_init(struct gf_feed *feed, void *memory, struct gf_source *source,
+             const struct gf_lookup *lookup, uint32_t shard, bool is_arrival,
+             const struct gf_batch_input *inputs, uint32_t input_count)
 {
     uint8_t *at = memory;
     *feed = (struct gf_feed){.source = source,
@@ -85,7 +91,8 @@ gf_feed_init(struct gf_feed *feed, void *memory, struct gf_source *source, const
     feed->arena = gf_arena_of(at, ARENA_SIZE);
     feed->merge.count = input_count;
     for (uint32_t i = 0; i < input_count; i++) {
-        feed->inputs[i] = (struct gf_feed_input){.range = inputs[i], .ring = rings + (size_t)i * GF_FEED_RING_COUNT};
+        feed->inputs[i] = (struct gf_feed_input){.range = inputs[i],
+                                                 .ring = rings + (size_t)i * GF_FEED_RING_COUNT};
     }
 }
 
@@ -121,17 +128,19 @@ gf_feed_freeze(struct gf_feed *feed, struct gf_error *error)
     for (uint32_t i = 0; i < feed->input_count; i++) {
         struct gf_feed_input *input = &feed->inputs[i];
         int64_t first = 0, end = 0;
-        const enum gf_rc rc = feed->source->ops->ends(feed->source, (enum gf_topic)input->range.topic,
-                                                      input->range.partition, &first, &end, error);
+        const enum gf_rc rc =
+            feed->source->ops->ends(feed->source, (enum gf_topic)input->range.topic,
+                                    input->range.partition, &first, &end, error);
         if (rc != GF_OK) {
             return rc;
         }
         if (input->range.to < first) {
             return gf_fail(error, GF_E_LOST,
-                           "%s partition %u: position is %lld, but the first offset that is still there is %lld; "
+                           "%s partition %u: position is %lld, but the first offset that is still "
+                           "there is %lld; "
                            "records between are gone: raise the topic's retention",
-                           gf_topics[input->range.topic].name, input->range.partition, (long long)input->range.to,
-                           (long long)first);
+                           gf_topics[input->range.topic].name, input->range.partition,
+                           (long long)input->range.to, (long long)first);
         }
         input->range.end = end > input->range.to ? end : input->range.to;
     }
@@ -156,9 +165,10 @@ ring_fill(struct gf_feed *feed, struct gf_feed_input *input, struct gf_error *er
     input->ring_first = 0;
     for (uint32_t empty = 0; input->ring_count == 0 && input->read_at < input->range.end; empty++) {
         int64_t next = input->read_at;
-        const enum gf_rc rc = ops->read(feed->source, (enum gf_topic)input->range.topic, input->range.partition,
-                                        input->read_at, input->range.end, (struct gf_duration){WAIT_US}, input->ring,
-                                        GF_FEED_RING_COUNT, &input->ring_count, &next, error);
+        const enum gf_rc rc =
+            ops->read(feed->source, (enum gf_topic)input->range.topic, input->range.partition,
+                      input->read_at, input->range.end, (struct gf_duration){WAIT_US}, input->ring,
+                      GF_FEED_RING_COUNT, &input->ring_count, &next, error);
         if (rc != GF_OK) {
             return rc;
         }
@@ -167,9 +177,10 @@ ring_fill(struct gf_feed *feed, struct gf_feed_input *input, struct gf_error *er
         }
         input->read_at = next;
         if (empty == EMPTY_READS_MAX) {
-            return gf_fail(error, GF_E_UNAVAILABLE, "%s partition %u: nothing arrives at offset %lld, end is %lld",
-                           gf_topics[input->range.topic].name, input->range.partition, (long long)input->read_at,
-                           (long long)input->range.end);
+            return gf_fail(error, GF_E_UNAVAILABLE,
+                           "%s partition %u: nothing arrives at offset %lld, end is %lld",
+                           gf_topics[input->range.topic].name, input->range.partition,
+                           (long long)input->read_at, (long long)input->range.end);
         }
     }
     return GF_OK;
@@ -177,7 +188,8 @@ ring_fill(struct gf_feed *feed, struct gf_feed_input *input, struct gf_error *er
 
 /* Makes an event of a record, or a refusal. */
 static enum gf_rc
-head_decode(struct gf_feed *feed, const struct gf_record *record, struct gf_batch_event *item, struct gf_error *error)
+head_decode(struct gf_feed *feed, const struct gf_record *record, struct gf_batch_event *item,
+            struct gf_error *error)
 {
     struct gf_decoded decoded;
     enum gf_rc rc = gf_decode_record(&feed->lookup, record, &feed->arena, &decoded, error);
@@ -195,19 +207,21 @@ head_decode(struct gf_feed *feed, const struct gf_record *record, struct gf_batc
             char dated[GF_TIME_TEXT_SIZE], stamped[GF_TIME_TEXT_SIZE];
             gf_time_print(event_time, dated);
             gf_time_print(record->timestamp, stamped);
-            (void)gf_fail(&why, GF_E_FUTURE, "dated %s, more than 10 minutes after its record (%s)", dated, stamped);
+            (void)gf_fail(&why, GF_E_FUTURE, "dated %s, more than 10 minutes after its record (%s)",
+                          dated, stamped);
             gf_decoded_refuse(&decoded, &feed->arena, GF_E_FUTURE, why.text);
         }
     }
-    *item = (struct gf_batch_event){.event = {.topic = record->topic,
-                                              .partition = record->partition,
-                                              .offset = record->offset,
-                                              .event_time = event_time,
-                                              .key = record->has_key ? record->key : (struct gf_span){0},
-                                              .body = decoded.body,
-                                              .record = record},
-                                    .refusal = decoded.refusal,
-                                    .reason = decoded.reason};
+    *item = (struct gf_batch_event){
+        .event = {.topic = record->topic,
+                  .partition = record->partition,
+                  .offset = record->offset,
+                  .event_time = event_time,
+                  .key = record->has_key ? record->key : (struct gf_span){0},
+                  .body = decoded.body,
+                  .record = record},
+        .refusal = decoded.refusal,
+        .reason = decoded.reason};
     return GF_OK;
 }
 
@@ -232,14 +246,15 @@ head_next(struct gf_feed *feed, uint32_t index, struct gf_error *error)
     const struct gf_record *record = &input->ring[input->ring_first];
     const enum gf_rc rc = head_decode(feed, record, &input->head, error);
     if (rc != GF_OK) {
-        return gf_fail_prefix(error, rc, "%s partition %u offset %lld", gf_topics[record->topic].name,
-                              record->partition, (long long)record->offset);
+        return gf_fail_prefix(error, rc, "%s partition %u offset %lld",
+                              gf_topics[record->topic].name, record->partition,
+                              (long long)record->offset);
     }
     input->has_head = true;
     const bool is_first =
         input->head.refusal != GF_OK || (feed->is_arrival && record->topic == GF_TOPIC_CONTROL);
-    gf_merge_set(&feed->merge, index, gf_topics[record->topic].rank, record->partition, record->offset,
-                 input->head.event.event_time, is_first);
+    gf_merge_set(&feed->merge, index, gf_topics[record->topic].rank, record->partition,
+                 record->offset, input->head.event.event_time, is_first);
     return GF_OK;
 }
 
@@ -259,7 +274,8 @@ head_take(struct gf_feed *feed, struct gf_feed_input *input, uint32_t count)
 }
 
 enum gf_rc
-gf_feed_batch(struct gf_feed *feed, uint32_t events_max, struct gf_batch *out, struct gf_error *error)
+gf_feed_batch(struct gf_feed *feed, uint32_t events_max, struct gf_batch *out,
+              struct gf_error *error)
 {
     assert(events_max <= GF_BATCH_COUNT_MAX);
     gf_arena_reset(&feed->arena, 0);
@@ -305,7 +321,8 @@ gf_feed_release(struct gf_feed *feed)
     for (uint32_t i = 0; i < feed->input_count; i++) {
         const struct gf_batch_input *range = &feed->inputs[i].range;
         if (range->to > range->from) {
-            feed->source->ops->release(feed->source, (enum gf_topic)range->topic, range->partition, range->to);
+            feed->source->ops->release(feed->source, (enum gf_topic)range->topic, range->partition,
+                                       range->to);
         }
     }
 }

@@ -4,31 +4,34 @@
 
 #include "codec/records.h"
 
-#define WAIT_US (200 * 1000)
+#define WAIT_US         (200 * 1000)
 #define EMPTY_READS_MAX 300
 
 enum gf_rc
-gf_journal_append(struct gf_sink *sink, const struct gf_journal *record, uint8_t *buffer, struct gf_time time,
-                  struct gf_error *error)
+gf_journal_append(struct gf_sink *sink, const struct gf_journal *record, uint8_t *buffer,
+                  struct gf_time time, struct gf_error *error)
 {
     struct gf_writer writer = gf_writer_of(buffer, GF_JOURNAL_SIZE_MAX);
     gf_topics[GF_TOPIC_JOURNAL].encode(&writer, record);
     if (writer.overflowed) {
-        return gf_fail(error, GF_E_NO_MEMORY, "a journal record is larger than %u bytes", GF_JOURNAL_SIZE_MAX);
+        return gf_fail(error, GF_E_NO_MEMORY, "a journal record is larger than %u bytes",
+                       GF_JOURNAL_SIZE_MAX);
     }
     char key[16];
     const int key_size = snprintf(key, sizeof(key), "%d", record->shard);
     const struct gf_output output = {.topic = GF_TOPIC_JOURNAL,
                                      .partition = (uint32_t)record->shard,
-                                     .timestamp = gf_time_is_none(time) ? (struct gf_time){0} : time,
+                                     .timestamp =
+                                         gf_time_is_none(time) ? (struct gf_time){0} : time,
                                      .key = gf_span_of(key, (size_t)key_size),
                                      .body = gf_span_of(writer.start, gf_writer_size(&writer))};
     return sink->ops->append(sink, &output, error);
 }
 
 enum gf_rc
-gf_journal_open(struct gf_journal_reader *reader, struct gf_source *source, const struct gf_lookup *lookup,
-                uint32_t shard, int64_t from, void *arena_memory, size_t arena_size, struct gf_error *error)
+gf_journal_open(struct gf_journal_reader *reader, struct gf_source *source,
+                const struct gf_lookup *lookup, uint32_t shard, int64_t from, void *arena_memory,
+                size_t arena_size, struct gf_error *error)
 {
     *reader = (struct gf_journal_reader){.source = source,
                                          .lookup = *lookup,
@@ -44,8 +47,8 @@ gf_journal_open(struct gf_journal_reader *reader, struct gf_source *source, cons
 }
 
 static enum gf_rc
-record_decode(struct gf_journal_reader *reader, const struct gf_record *record, struct gf_journal *out,
-              struct gf_error *error)
+record_decode(struct gf_journal_reader *reader, const struct gf_record *record,
+              struct gf_journal *out, struct gf_error *error)
 {
     struct gf_error why = {{0}};
     uint32_t id = record->schema_id;
@@ -63,8 +66,9 @@ record_decode(struct gf_journal_reader *reader, const struct gf_record *record, 
     if (rc == GF_OK && entry != NULL && entry->refusal == NULL) {
         gf_arena_reset(&reader->arena, 0);
         struct gf_reader bytes = gf_reader_of(body);
-        rc = entry->is_own ? (enum gf_rc)gf_topics[GF_TOPIC_JOURNAL].decode(&bytes, &reader->arena, out)
-                           : gf_plan_decode(&entry->plan, &bytes, &reader->arena, out);
+        rc = entry->is_own
+                 ? (enum gf_rc)gf_topics[GF_TOPIC_JOURNAL].decode(&bytes, &reader->arena, out)
+                 : gf_plan_decode(&entry->plan, &bytes, &reader->arena, out);
     } else if (rc == GF_OK) {
         rc = GF_E_UNKNOWN_SCHEMA;
     }
@@ -72,15 +76,16 @@ record_decode(struct gf_journal_reader *reader, const struct gf_record *record, 
         rc = GF_E_BAD_FIELD;
     }
     if (rc != GF_OK) {
-        return gf_fail(error, GF_E_DAMAGED, "journal of shard %u, offset %lld: %s%s%s", reader->shard,
-                       (long long)record->offset, gf_rc_text(rc), why.text[0] != '\0' ? ": " : "", why.text);
+        return gf_fail(error, GF_E_DAMAGED, "journal of shard %u, offset %lld: %s%s%s",
+                       reader->shard, (long long)record->offset, gf_rc_text(rc),
+                       why.text[0] != '\0' ? ": " : "", why.text);
     }
     return GF_OK;
 }
 
 enum gf_rc
-gf_journal_next(struct gf_journal_reader *reader, struct gf_journal *out, int64_t *offset_out, bool *found_out,
-                struct gf_error *error)
+gf_journal_next(struct gf_journal_reader *reader, struct gf_journal *out, int64_t *offset_out,
+                bool *found_out, struct gf_error *error)
 {
     *found_out = false;
     while (reader->record_at == reader->record_count) {
@@ -90,9 +95,11 @@ gf_journal_next(struct gf_journal_reader *reader, struct gf_journal *out, int64_
         reader->source->ops->release(reader->source, GF_TOPIC_JOURNAL, reader->shard, reader->at);
         int64_t next = reader->at;
         reader->record_at = 0;
-        const enum gf_rc rc = reader->source->ops->read(
-            reader->source, GF_TOPIC_JOURNAL, reader->shard, reader->at, reader->end, (struct gf_duration){WAIT_US},
-            reader->records, sizeof(reader->records) / sizeof(reader->records[0]), &reader->record_count, &next, error);
+        const enum gf_rc rc =
+            reader->source->ops->read(reader->source, GF_TOPIC_JOURNAL, reader->shard, reader->at,
+                                      reader->end, (struct gf_duration){WAIT_US}, reader->records,
+                                      sizeof(reader->records) / sizeof(reader->records[0]),
+                                      &reader->record_count, &next, error);
         if (rc != GF_OK) {
             return gf_fail_prefix(error, rc, "journal of shard %u", reader->shard);
         }
@@ -100,8 +107,10 @@ gf_journal_next(struct gf_journal_reader *reader, struct gf_journal *out, int64_
         reader->at = next;
         if (reader->empty_reads > EMPTY_READS_MAX) {
             return gf_fail(error, GF_E_UNAVAILABLE,
-                           "journal of shard %u: nothing arrives at offset %lld, end is %lld: a transaction may still be "
-                           "open there", reader->shard, (long long)reader->at, (long long)reader->end);
+                           "journal of shard %u: nothing arrives at offset %lld, end is %lld: a "
+                           "transaction may still be "
+                           "open there",
+                           reader->shard, (long long)reader->at, (long long)reader->end);
         }
     }
     const struct gf_record *record = &reader->records[reader->record_at++];

@@ -1,18 +1,18 @@
 #include "loop/live.h"
 
 #define POSITION_COUNT_MAX 1024 /* a display: more partitions go without */
-#define IDLE_SLEEP_US (50 * 1000)
-#define RETRY_US_MIN (500 * 1000)
-#define RETRY_US_MAX (30 * 1000 * 1000)
+#define IDLE_SLEEP_US      (50 * 1000)
+#define RETRY_US_MIN       (500 * 1000)
+#define RETRY_US_MAX       (30 * 1000 * 1000)
 #define RETRIES_AT_END_MAX 8 /* with exit_at_end somebody waits: give up after some minutes */
 
 struct live {
     const struct gf_live_options *options;
     struct gf_live_status status;
     struct gf_sink *sink;
-    int64_t retries;             /* in a row */
-    int64_t idle_since_us;       /* monotonic; 0: not idle */
-    int64_t last_record_us;      /* monotonic, of the last commit or heartbeat */
+    int64_t retries;        /* in a row */
+    int64_t idle_since_us;  /* monotonic; 0: not idle */
+    int64_t last_record_us; /* monotonic, of the last commit or heartbeat */
     struct gf_position positions[POSITION_COUNT_MAX];
 };
 
@@ -40,6 +40,18 @@ has_news(const struct live *live)
         news = news || gf_shard_has_news(live->options->shards[i]);
     }
     return news;
+}
+
+/* Memory is nearly full: commit now, so that slices may be swept and leave. */
+static bool
+is_under_pressure(const struct live *live)
+{
+    bool pressure = false;
+    for (uint32_t i = 0; i < live->options->shard_count; i++) {
+        pressure =
+            pressure || gf_engine_is_under_pressure(gf_shard_engine(live->options->shards[i]));
+    }
+    return pressure;
 }
 
 static void
@@ -72,7 +84,8 @@ recover_all(struct live *live, struct gf_error *error)
         rc = options->sink_open(options->context, &live->sink, error);
     }
     for (uint32_t i = 0; rc == GF_OK && i < options->shard_count; i++) {
-        rc = gf_shard_recover(options->shards[i], options->start, options->start_is_latest, options->progress, error);
+        rc = gf_shard_recover(options->shards[i], options->start, options->start_is_latest,
+                              options->progress, error);
     }
     return rc;
 }
@@ -99,8 +112,8 @@ advance_time(const struct live *live)
     return gf_time_sub(options->clock->now(options->clock), options->idle_advance);
 }
 
-/* Rounds of batches into the open commit. Canonical commits are cut by the number of rounds alone, so that equal input
- * makes equal logs; live ones also by time. */
+/* Rounds of batches into the open commit. Canonical commits are cut by the number of rounds alone,
+ * so that equal input makes equal logs; live ones also by time. */
 static enum gf_rc
 step_all(struct live *live, struct gf_time advance_to, struct gf_error *error)
 {
@@ -110,14 +123,17 @@ step_all(struct live *live, struct gf_time advance_to, struct gf_error *error)
         int64_t records = 0;
         for (uint32_t i = 0; i < options->shard_count; i++) {
             uint32_t stepped = 0;
-            const enum gf_rc rc = gf_shard_step(options->shards[i], live->sink, advance_to, &stepped, error);
+            const enum gf_rc rc =
+                gf_shard_step(options->shards[i], live->sink, advance_to, &stepped, error);
             if (rc != GF_OK) {
                 return rc;
             }
             records += stepped;
         }
         live->status.records += records;
-        if (records == 0 || (options->is_arrival && now_us(live) - started >= options->commit_interval.us)) {
+        const bool is_time =
+            options->is_arrival && now_us(live) - started >= options->commit_interval.us;
+        if (records == 0 || is_time || is_under_pressure(live)) {
             break;
         }
     }
@@ -130,7 +146,8 @@ commit_all(struct live *live, struct gf_error *error)
     const struct gf_live_options *options = live->options;
     uint32_t count = 0;
     for (uint32_t i = 0; i < options->shard_count; i++) {
-        count += gf_shard_positions(options->shards[i], live->positions + count, POSITION_COUNT_MAX - count);
+        count += gf_shard_positions(options->shards[i], live->positions + count,
+                                    POSITION_COUNT_MAX - count);
     }
     const int64_t started = now_us(live);
     enum gf_rc rc = live->sink->ops->commit(live->sink, live->positions, count, error);
@@ -189,7 +206,8 @@ idle(struct live *live, struct gf_error *error)
     return GF_OK;
 }
 
-/* One turn of the loop: a commit, or a moment of idleness. `done_out`: the end of the input, and that was wanted. */
+/* One turn of the loop: a commit, or a moment of idleness. `done_out`: the end of the input, and
+ * that was wanted. */
 static enum gf_rc
 turn(struct live *live, bool *done_out, struct gf_error *error)
 {
@@ -232,7 +250,8 @@ turn(struct live *live, bool *done_out, struct gf_error *error)
 static bool
 is_curable(const struct live *live, enum gf_rc rc)
 {
-    const bool kind = gf_rc_action(rc) == GF_ACTION_ABORT || rc == GF_E_UNAVAILABLE || rc == GF_E_BUSY;
+    const bool kind =
+        gf_rc_action(rc) == GF_ACTION_ABORT || rc == GF_E_UNAVAILABLE || rc == GF_E_BUSY;
     return kind && !(live->options->exit_at_end && live->retries >= RETRIES_AT_END_MAX);
 }
 
@@ -265,23 +284,30 @@ cure(struct live *live, enum gf_rc rc, struct gf_error *error)
     return rc;
 }
 
-/* A clean stop: every slice at the journal's end, and a record that names them, so that the next start folds nothing. */
+/* A clean stop: every slice at the journal's end, and a record that names them, so that the next
+ * start folds nothing. */
 static enum gf_rc
 stop_clean(struct live *live, struct gf_error *error)
 {
-    enum gf_rc rc = sweep_all(live, true, error);
-    bool has_swept = false;
-    for (uint32_t i = 0; i < live->options->shard_count; i++) {
-        has_swept = has_swept || gf_shard_has_swept(live->options->shards[i]);
-    }
-    if (rc == GF_OK && has_swept) {
-        rc = heartbeat_all(live, error);
+    enum gf_rc rc = GF_OK;
+    /* The list of swept slices may still hold some that a crash left unnamed: the second round has
+     * all of it. */
+    for (int round = 0; rc == GF_OK && round < 2; round++) {
+        bool has_swept = false;
+        rc = sweep_all(live, true, error);
+        for (uint32_t i = 0; i < live->options->shard_count; i++) {
+            has_swept = has_swept || gf_shard_has_swept(live->options->shards[i]);
+        }
+        if (rc == GF_OK && has_swept) {
+            rc = heartbeat_all(live, error);
+        }
     }
     return rc;
 }
 
 enum gf_rc
-gf_live_run(const struct gf_live_options *options, struct gf_live_status *status_out, struct gf_error *error)
+gf_live_run(const struct gf_live_options *options, struct gf_live_status *status_out,
+            struct gf_error *error)
 {
     struct live live = {.options = options};
     live.last_record_us = now_us(&live);

@@ -7,7 +7,7 @@
 /* Slices as the journal says they were swept, in order of batch. */
 struct expected {
     struct gf_swept_slice *items;
-    size_t size;                     /* bytes reserved */
+    size_t size; /* bytes reserved */
     int64_t count, at;
 };
 
@@ -21,7 +21,8 @@ struct replay {
 };
 
 static enum gf_rc
-journal_walk(struct replay *replay, enum gf_rc (*visit)(struct replay *, const struct gf_journal *, struct gf_error *),
+journal_walk(struct replay *replay,
+             enum gf_rc (*visit)(struct replay *, const struct gf_journal *, struct gf_error *),
              struct gf_error *error)
 {
     struct gf_shard *shard = replay->shard;
@@ -29,8 +30,10 @@ journal_walk(struct replay *replay, enum gf_rc (*visit)(struct replay *, const s
     enum gf_rc rc = gf_journal_open(&reader, shard->source, &shard->lookup, shard->options.shard, 0,
                                     shard->journal_arena, JOURNAL_ARENA_SIZE, error);
     if (rc == GF_OK && reader.first > 0) {
-        rc = gf_fail(error, GF_E_LOST, "shard %u: the journal starts at offset %" PRId64
-                     ", not at 0: an exact replay needs all of it", shard->options.shard, reader.first);
+        rc = gf_fail(error, GF_E_LOST,
+                     "shard %u: the journal starts at offset %" PRId64
+                     ", not at 0: an exact replay needs all of it",
+                     shard->options.shard, reader.first);
     }
     while (rc == GF_OK) {
         struct gf_journal record;
@@ -64,7 +67,8 @@ slices_keep(struct replay *replay, const struct gf_journal *record, struct gf_er
     return GF_OK;
 }
 
-/* The slices that were swept after this batch: written to the scratch store as they were, and compared. */
+/* The slices that were swept after this batch: written to the scratch store as they were, and
+ * compared. */
 static enum gf_rc
 slices_sweep(struct replay *replay, int64_t batch, struct gf_error *error)
 {
@@ -82,7 +86,8 @@ slices_sweep(struct replay *replay, int64_t batch, struct gf_error *error)
         }
         if (memcmp(sweep.meta.digest.bytes, wanted->digest, GF_DIGEST_SIZE) != 0) {
             return gf_fail(error, GF_E_DIFFERENT,
-                           "shard %u: the state of slice %d after batch %" PRId64 " differs from the journal's digest",
+                           "shard %u: the state of slice %d after batch %" PRId64
+                           " differs from the journal's digest",
                            shard->options.shard, wanted->slice, batch);
         }
         replay->totals.slices++;
@@ -91,8 +96,8 @@ slices_sweep(struct replay *replay, int64_t batch, struct gf_error *error)
 }
 
 static enum gf_rc
-batch_compare(struct replay *replay, const struct gf_journal *record, const struct gf_effects *effects,
-              struct gf_error *error)
+batch_compare(struct replay *replay, const struct gf_journal *record,
+              const struct gf_effects *effects, struct gf_error *error)
 {
     const struct gf_time time = record->shard_time;
     const bool is_inside = (gf_time_is_none(replay->from) || time.us >= replay->from.us) &&
@@ -102,18 +107,22 @@ batch_compare(struct replay *replay, const struct gf_journal *record, const stru
     }
     struct gf_shard *shard = replay->shard;
     const struct gf_tally *tally = gf_engine_tally(shard->engine);
-    const bool is_equal = memcmp(effects->digest.bytes, record->effects_digest, GF_DIGEST_SIZE) == 0 &&
-                          memcmp(tally, &record->tally, sizeof(*tally)) == 0;
+    const bool is_equal =
+        memcmp(effects->digest.bytes, record->effects_digest, GF_DIGEST_SIZE) == 0 &&
+        memcmp(tally, &record->tally, sizeof(*tally)) == 0;
     if (!is_equal) {
         char text[GF_TIME_TEXT_SIZE];
         gf_time_print(time, text);
         return gf_fail(error, GF_E_DIFFERENT,
-                       "shard %u batch %" PRId64 " (shard time %s): %u effects; records %" PRId64 ", processed %" PRId64
-                       ", effects %" PRId64 " so far; the journal says %" PRId64 ", %" PRId64 ", %" PRId64
-                       "%s", shard->options.shard, record->batch, text, effects->count, tally->records,
-                       tally->processed, tally->effects, record->tally.records, record->tally.processed,
-                       record->tally.effects,
-                       memcmp(tally, &record->tally, sizeof(*tally)) == 0 ? "; the effects' bytes differ" : "");
+                       "shard %u batch %" PRId64 " (shard time %s): %u effects; records %" PRId64
+                       ", processed %" PRId64 ", effects %" PRId64
+                       " so far; the journal says %" PRId64 ", %" PRId64 ", %" PRId64 "%s",
+                       shard->options.shard, record->batch, text, effects->count, tally->records,
+                       tally->processed, tally->effects, record->tally.records,
+                       record->tally.processed, record->tally.effects,
+                       memcmp(tally, &record->tally, sizeof(*tally)) == 0
+                           ? "; the effects' bytes differ"
+                           : "");
     }
     replay->totals.batches++;
     replay->totals.effects += effects->count;
@@ -129,10 +138,15 @@ record_replay(struct replay *replay, const struct gf_journal *record, struct gf_
 {
     struct gf_shard *shard = replay->shard;
     if (record->kind == GF_JOURNAL_KIND_CONFIG && record->has_config) {
-        enum gf_rc rc = shard_take_config(shard, record->config.body, (uint64_t)record->config_hash, error);
-        if (rc == GF_OK && record->config.fold_version != GF_FOLD_VERSION && !shard->options.accept_refold) {
-            rc = gf_fail(error, GF_E_VERSION, "the run was folded by fold_version %d; this program has %d: a replay across "
-                         "versions cannot be exact", record->config.fold_version, GF_FOLD_VERSION);
+        enum gf_rc rc =
+            shard_take_config(shard, record->config.body, (uint64_t)record->config_hash, error);
+        if (rc == GF_OK && record->config.fold_version != GF_FOLD_VERSION &&
+            !shard->options.accept_refold) {
+            rc = gf_fail(
+                error, GF_E_VERSION,
+                "the run was folded by fold_version %d; this program has %d: a replay across "
+                "versions cannot be exact",
+                record->config.fold_version, GF_FOLD_VERSION);
         }
         return rc;
     }
@@ -140,7 +154,8 @@ record_replay(struct replay *replay, const struct gf_journal *record, struct gf_
         return GF_OK;
     }
     if (record->batch != shard->batch + 1) {
-        return gf_fail(error, GF_E_LOST, "shard %u: the journal goes on with batch %" PRId64 " after %" PRId64,
+        return gf_fail(error, GF_E_LOST,
+                       "shard %u: the journal goes on with batch %" PRId64 " after %" PRId64,
                        shard->options.shard, record->batch, shard->batch);
     }
     struct gf_batch batch = {0};
@@ -151,7 +166,8 @@ record_replay(struct replay *replay, const struct gf_journal *record, struct gf_
     }
     if (rc == GF_OK && !gf_time_is_none(gf_engine_shard_time(shard->engine)) &&
         gf_engine_shard_time(shard->engine).us != record->shard_time.us) {
-        rc = gf_fail(error, GF_E_DIFFERENT, "shard %u batch %" PRId64 ": another shard time than the journal's",
+        rc = gf_fail(error, GF_E_DIFFERENT,
+                     "shard %u batch %" PRId64 ": another shard time than the journal's",
                      shard->options.shard, record->batch);
     }
     if (rc == GF_OK) {
@@ -170,20 +186,23 @@ record_replay(struct replay *replay, const struct gf_journal *record, struct gf_
         shard->effect_counts[effects.items[i].topic]++;
     }
     if (replay->progress != NULL && replay->progress->show != NULL) {
-        replay->progress->show(replay->progress->context, "replaying", record->batch, replay->batch_count);
+        replay->progress->show(replay->progress->context, "replaying", record->batch,
+                               replay->batch_count);
     }
     return slices_sweep(replay, record->batch, error);
 }
 
 enum gf_rc
-gf_shard_replay(struct gf_shard *shard, struct gf_time from, struct gf_time to, const struct gf_progress *progress,
-                struct gf_replay_totals *totals_out, struct gf_error *error)
+gf_shard_replay(struct gf_shard *shard, struct gf_time from, struct gf_time to,
+                const struct gf_progress *progress, struct gf_replay_totals *totals_out,
+                struct gf_error *error)
 {
     struct replay replay = {.shard = shard, .from = from, .to = to, .progress = progress};
     replay.totals.from = GF_TIME_NONE;
     replay.totals.to = GF_TIME_NONE;
     gf_engine_reset(shard->engine);
     shard->batch = 0;
+    shard->counts_are_known = false;
     enum gf_rc rc = journal_walk(&replay, slices_count, error);
     if (rc == GF_OK && replay.expected.count > 0) {
         replay.expected.size = (size_t)replay.expected.count * sizeof(struct gf_swept_slice);

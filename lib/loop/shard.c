@@ -28,7 +28,8 @@ work_lay(struct gf_shard *shard, uint8_t *memory)
         {(void **)&shard->wanted, WANTED_COUNT_MAX * sizeof(struct gf_store_block)},
         {(void **)&shard->found, WANTED_COUNT_MAX * sizeof(struct gf_store_block)},
         {(void **)&shard->wanted_slices, WANTED_COUNT_MAX * sizeof(uint32_t)},
-        {(void **)&shard->journal_inputs, GF_MERGE_INPUT_COUNT_MAX * sizeof(struct gf_journal_input)},
+        {(void **)&shard->journal_inputs,
+         GF_MERGE_INPUT_COUNT_MAX * sizeof(struct gf_journal_input)},
     };
     size_t size = 0;
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -41,11 +42,13 @@ work_lay(struct gf_shard *shard, uint8_t *memory)
 }
 
 static enum gf_rc
-memory_reserve(const struct gf_shard_options *options, size_t size, void **out, struct gf_error *error)
+memory_reserve(const struct gf_shard_options *options, size_t size, void **out,
+               struct gf_error *error)
 {
     *out = options->reserve(size);
     if (*out == NULL) {
-        return gf_fail(error, GF_E_NO_MEMORY, "no room for %zu MiB of address space: lower state.customers_max",
+        return gf_fail(error, GF_E_NO_MEMORY,
+                       "no room for %zu MiB of address space: lower state.customers_max",
                        size >> 20);
     }
     return GF_OK;
@@ -76,22 +79,24 @@ feed_make(struct gf_shard *shard, struct gf_error *error)
 {
     struct gf_batch_input inputs[GF_MERGE_INPUT_COUNT_MAX];
     uint32_t count = 0;
-    enum gf_rc rc = gf_feed_inputs(shard->source, shard->options.shard, shard->options.shard_count, inputs, &count, error);
+    enum gf_rc rc = gf_feed_inputs(shard->source, shard->options.shard, shard->options.shard_count,
+                                   inputs, &count, error);
     if (rc != GF_OK) {
         return rc;
     }
     shard->feed_size = gf_feed_size(count);
     rc = memory_reserve(&shard->options, shard->feed_size, &shard->feed_memory, error);
     if (rc == GF_OK) {
-        gf_feed_init(&shard->feed, shard->feed_memory, shard->source, &shard->lookup, shard->options.shard,
-                     shard->options.is_arrival, inputs, count);
+        gf_feed_init(&shard->feed, shard->feed_memory, shard->source, &shard->lookup,
+                     shard->options.shard, shard->options.is_arrival, inputs, count);
     }
     return rc;
 }
 
 enum gf_rc
-gf_shard_new(const struct gf_shard_options *options, struct gf_source *source, const struct gf_lookup *lookup,
-             struct gf_store *store, struct gf_shard **out, struct gf_error *error)
+gf_shard_new(const struct gf_shard_options *options, struct gf_source *source,
+             const struct gf_lookup *lookup, struct gf_store *store, struct gf_shard **out,
+             struct gf_error *error)
 {
     void *memory = NULL;
     enum gf_rc rc = memory_reserve(options, sizeof(struct gf_shard), &memory, error);
@@ -99,7 +104,8 @@ gf_shard_new(const struct gf_shard_options *options, struct gf_source *source, c
         return rc;
     }
     struct gf_shard *shard = memory;
-    *shard = (struct gf_shard){.options = *options, .source = source, .lookup = *lookup, .store = store};
+    *shard =
+        (struct gf_shard){.options = *options, .source = source, .lookup = *lookup, .store = store};
     shard->work_size = work_lay(shard, NULL);
     rc = memory_reserve(options, shard->work_size, &shard->work_memory, error);
     if (rc == GF_OK) {
@@ -147,13 +153,13 @@ gf_shard_free(struct gf_shard *shard)
 enum gf_rc
 shard_fetch_wanted(struct gf_shard *shard, const struct gf_batch *batch, struct gf_error *error)
 {
-    const uint32_t count =
-        gf_engine_wanted(shard->engine, batch, shard->wanted, shard->wanted_slices, WANTED_COUNT_MAX);
+    const uint32_t count = gf_engine_wanted(shard->engine, batch, shard->wanted,
+                                            shard->wanted_slices, WANTED_COUNT_MAX);
     if (count == 0) {
         return GF_OK;
     }
-    enum gf_rc rc = shard->store->ops->get(shard->store, shard->options.shard, shard->wanted_slices, shard->wanted,
-                                           count, shard->found, error);
+    enum gf_rc rc = shard->store->ops->get(shard->store, shard->options.shard, shard->wanted_slices,
+                                           shard->wanted, count, shard->found, error);
     for (uint32_t i = 0; rc == GF_OK && i < count; i++) {
         if (shard->found[i].bytes.size > 0) {
             rc = gf_engine_load(shard->engine, &shard->found[i], error);
@@ -163,7 +169,8 @@ shard_fetch_wanted(struct gf_shard *shard, const struct gf_batch *batch, struct 
 }
 
 static enum gf_rc
-effects_append(struct gf_shard *shard, struct gf_sink *sink, const struct gf_effects *effects, struct gf_error *error)
+effects_append(struct gf_shard *shard, struct gf_sink *sink, const struct gf_effects *effects,
+               struct gf_error *error)
 {
     for (uint32_t i = 0; i < effects->count; i++) {
         const struct gf_effect *effect = &effects->items[i];
@@ -182,14 +189,15 @@ effects_append(struct gf_shard *shard, struct gf_sink *sink, const struct gf_eff
 }
 
 static enum gf_rc
-record_append(struct gf_shard *shard, struct gf_sink *sink, struct gf_journal *record, struct gf_error *error)
+record_append(struct gf_shard *shard, struct gf_sink *sink, struct gf_journal *record,
+              struct gf_error *error)
 {
     record->shard = (int32_t)shard->options.shard;
     record->config_hash = (int64_t)shard->current.hash;
     record->slices.items = shard->swept + shard->swept_named;
     record->slices.count = shard->swept_count - shard->swept_named;
-    const enum gf_rc rc =
-        gf_journal_append(sink, record, shard->journal_buffer, gf_engine_shard_time(shard->engine), error);
+    const enum gf_rc rc = gf_journal_append(sink, record, shard->journal_buffer,
+                                            gf_engine_shard_time(shard->engine), error);
     if (rc == GF_OK) {
         shard->swept_named = shard->swept_count;
         shard->journal_base++;
@@ -209,48 +217,53 @@ batch_append(struct gf_shard *shard, struct gf_sink *sink, const struct gf_batch
                                 .tally = *gf_engine_tally(shard->engine)};
     for (uint32_t i = 0; i < batch->input_count; i++) {
         const struct gf_batch_input *input = &batch->inputs[i];
-        shard->journal_inputs[i] = (struct gf_journal_input){.topic = gf_span_text(gf_topics[input->topic].name),
-                                                             .partition = (int32_t)input->partition,
-                                                             .from = input->from,
-                                                             .to = input->to,
-                                                             .count = input->count,
-                                                             .end = input->end};
+        shard->journal_inputs[i] =
+            (struct gf_journal_input){.topic = gf_span_text(gf_topics[input->topic].name),
+                                      .partition = (int32_t)input->partition,
+                                      .from = input->from,
+                                      .to = input->to,
+                                      .count = input->count,
+                                      .end = input->end};
     }
     record.inputs.items = shard->journal_inputs;
     record.inputs.count = batch->input_count;
     memcpy(record.effects_digest, effects->digest.bytes, sizeof(record.effects_digest));
     const enum gf_rc rc = effects_append(shard, sink, effects, error);
+    shard->batch_base = shard->journal_base;
     return rc != GF_OK ? rc : record_append(shard, sink, &record, error);
 }
 
-/* Claims and configurations come before the first batch that stands on them; they take no batch number. */
+/* Claims and configurations come before the first batch that stands on them; they take no batch
+ * number. */
 static enum gf_rc
 news_append(struct gf_shard *shard, struct gf_sink *sink, struct gf_error *error)
 {
     enum gf_rc rc = GF_OK;
     if (shard->must_claim) {
-        struct gf_journal claim = {.kind = GF_JOURNAL_KIND_CLAIM,
-                                   .batch = shard->batch,
-                                   .shard_time = gf_engine_shard_time(shard->engine),
-                                   .tally = *gf_engine_tally(shard->engine),
-                                   .has_claim = true,
-                                   .claim = {.instance = gf_span_text(shard->options.instance),
-                                             .transactional_id = gf_span_text(shard->options.transactional_id),
-                                             .generation = -1}};
+        struct gf_journal claim = {
+            .kind = GF_JOURNAL_KIND_CLAIM,
+            .batch = shard->batch,
+            .shard_time = gf_engine_shard_time(shard->engine),
+            .tally = *gf_engine_tally(shard->engine),
+            .has_claim = true,
+            .claim = {.instance = gf_span_text(shard->options.instance),
+                      .transactional_id = gf_span_text(shard->options.transactional_id),
+                      .generation = -1}};
         rc = record_append(shard, sink, &claim, error);
         shard->must_claim = rc != GF_OK;
     }
     if (rc == GF_OK && shard->must_configure) {
         rc = shard_configure(shard, &shard->configured, error);
-        struct gf_journal config = {.kind = GF_JOURNAL_KIND_CONFIG,
-                                    .batch = shard->batch,
-                                    .shard_time = gf_engine_shard_time(shard->engine),
-                                    .tally = *gf_engine_tally(shard->engine),
-                                    .has_config = true,
-                                    .config = {.body = gf_span_of(shard->config_text, shard->config_size),
-                                               .time_zone_version = gf_span_text(shard->options.zones->version),
-                                               .fold_version = GF_FOLD_VERSION,
-                                               .program_version = gf_span_text(GF_PROGRAM_VERSION)}};
+        struct gf_journal config = {
+            .kind = GF_JOURNAL_KIND_CONFIG,
+            .batch = shard->batch,
+            .shard_time = gf_engine_shard_time(shard->engine),
+            .tally = *gf_engine_tally(shard->engine),
+            .has_config = true,
+            .config = {.body = gf_span_of(shard->config_text, shard->config_size),
+                       .time_zone_version = gf_span_text(shard->options.zones->version),
+                       .fold_version = GF_FOLD_VERSION,
+                       .program_version = gf_span_text(GF_PROGRAM_VERSION)}};
         if (rc == GF_OK) {
             rc = record_append(shard, sink, &config, error);
         }
@@ -279,8 +292,8 @@ gf_shard_has_news(const struct gf_shard *shard)
 }
 
 enum gf_rc
-gf_shard_step(struct gf_shard *shard, struct gf_sink *sink, struct gf_time advance_to, uint32_t *records_out,
-              struct gf_error *error)
+gf_shard_step(struct gf_shard *shard, struct gf_sink *sink, struct gf_time advance_to,
+              uint32_t *records_out, struct gf_error *error)
 {
     *records_out = 0;
     enum gf_rc rc = news_append(shard, sink, error);
@@ -309,7 +322,8 @@ gf_shard_step(struct gf_shard *shard, struct gf_sink *sink, struct gf_time advan
         rc = batch_append(shard, sink, &batch, &effects, error);
     }
     if (rc != GF_OK) {
-        return gf_fail_prefix(error, rc, "shard %u batch %" PRId64, shard->options.shard, batch.number);
+        return gf_fail_prefix(error, rc, "shard %u batch %" PRId64, shard->options.shard,
+                              batch.number);
     }
     gf_feed_release(&shard->feed);
     shard->batch = batch.number;
@@ -334,7 +348,8 @@ gf_shard_positions(const struct gf_shard *shard, struct gf_position *out, uint32
     uint32_t count = 0;
     for (uint32_t i = 0; i < shard->feed.input_count && count < count_max; i++) {
         const struct gf_batch_input *input = &shard->feed.inputs[i].range;
-        if (!gf_topics[input->topic].is_reference) { /* several shards read these at several positions */
+        if (!gf_topics[input->topic]
+                 .is_reference) { /* several shards read these at several positions */
             out[count++] = (struct gf_position){.topic = (enum gf_topic)input->topic,
                                                 .partition = input->partition,
                                                 .offset = input->to};
@@ -350,7 +365,8 @@ gf_shard_acknowledged(struct gf_shard *shard, struct gf_error *error)
 {
     if (shard->swept_named > 0) {
         shard->swept_count -= shard->swept_named;
-        memmove(shard->swept, shard->swept + shard->swept_named, shard->swept_count * sizeof(shard->swept[0]));
+        memmove(shard->swept, shard->swept + shard->swept_named,
+                shard->swept_count * sizeof(shard->swept[0]));
         shard->swept_named = 0;
     }
     if (shard->config_stored || shard->current.hash != shard->configured.hash) {
@@ -358,80 +374,10 @@ gf_shard_acknowledged(struct gf_shard *shard, struct gf_error *error)
     }
     char name[32];
     shard_config_name(shard->configured.hash, name);
-    const enum gf_rc rc = shard->store->ops->put_named(shard->store, name,
-                                                       gf_span_of(shard->config_text, shard->config_size), error);
+    const enum gf_rc rc = shard->store->ops->put_named(
+        shard->store, name, gf_span_of(shard->config_text, shard->config_size), error);
     shard->config_stored = rc == GF_OK;
     return rc;
-}
-
-enum gf_rc
-shard_sweep_slice(struct gf_shard *shard, uint32_t slice, struct gf_sweep *sweep_out, struct gf_error *error)
-{
-    enum gf_rc rc = gf_engine_sweep(shard->engine, slice, shard->batch, sweep_out, error);
-    if (rc != GF_OK) {
-        return rc;
-    }
-    sweep_out->meta.journal_offset = shard->journal_base > 0 ? shard->journal_base - 1 : 0;
-    rc = shard->store->ops->put_slice(shard->store, shard->options.shard, slice, &sweep_out->meta, sweep_out->blocks,
-                                      sweep_out->block_count, error);
-    if (rc != GF_OK) {
-        return gf_fail_prefix(error, rc, "sweep of shard %u slice %u", shard->options.shard, slice);
-    }
-    gf_engine_swept(shard->engine, sweep_out, gf_engine_is_under_pressure(shard->engine));
-    shard->metas[slice] = sweep_out->meta;
-    return GF_OK;
-}
-
-/* The slice that has waited longest: after a crash these are the ones a recovery would have to refold from. */
-static uint32_t
-slice_oldest(const struct gf_shard *shard)
-{
-    uint32_t oldest = 0;
-    for (uint32_t slice = 1; slice < GF_SLICE_COUNT; slice++) {
-        if (shard->metas[slice].batch < shard->metas[oldest].batch) {
-            oldest = slice;
-        }
-    }
-    return oldest;
-}
-
-static enum gf_rc
-sweep_note(struct gf_shard *shard, uint32_t slice, struct gf_error *error)
-{
-    struct gf_sweep sweep;
-    const enum gf_rc rc = shard_sweep_slice(shard, slice, &sweep, error);
-    if (rc != GF_OK) {
-        return rc;
-    }
-    assert(shard->swept_count < GF_SLICE_COUNT);
-    struct gf_swept_slice *swept = &shard->swept[shard->swept_count++];
-    *swept = (struct gf_swept_slice){.slice = (int32_t)slice, .batch = sweep.meta.batch};
-    memcpy(swept->digest, sweep.meta.digest.bytes, sizeof(swept->digest));
-    return GF_OK;
-}
-
-enum gf_rc
-gf_shard_sweep(struct gf_shard *shard, bool all, struct gf_error *error)
-{
-    const int64_t records_per_slice = shard->options.sweep_records / GF_SLICE_COUNT + 1;
-    enum gf_rc rc = GF_OK;
-    while (rc == GF_OK && shard->swept_count < GF_SLICE_COUNT) {
-        const uint32_t slice = slice_oldest(shard);
-        const bool is_due = all || shard->records_since_sweep >= records_per_slice ||
-                            gf_engine_is_under_pressure(shard->engine);
-        if (!is_due || shard->metas[slice].batch >= shard->batch) {
-            break;
-        }
-        rc = sweep_note(shard, slice, error);
-        shard->records_since_sweep -= shard->records_since_sweep >= records_per_slice ? records_per_slice : 0;
-    }
-    return rc;
-}
-
-bool
-gf_shard_has_swept(const struct gf_shard *shard)
-{
-    return shard->swept_count > shard->swept_named;
 }
 
 /* ---- to look at ---- */
@@ -467,8 +413,8 @@ gf_shard_effect_counts(const struct gf_shard *shard)
 }
 
 enum gf_rc
-gf_shard_look(struct gf_shard *shard, enum gf_entity_kind kind, struct gf_span key, const struct gf_entity **out,
-              struct gf_error *error)
+gf_shard_look(struct gf_shard *shard, enum gf_entity_kind kind, struct gf_span key,
+              const struct gf_entity **out, struct gf_error *error)
 {
     *out = gf_engine_find(shard->engine, kind, key);
     if (*out != NULL) {
@@ -477,7 +423,8 @@ gf_shard_look(struct gf_shard *shard, enum gf_entity_kind kind, struct gf_span k
     const struct gf_store_block wanted = {.kind = (uint8_t)kind, .key = key};
     const uint32_t slice = gf_slice_of(gf_entity_hash(kind, key));
     struct gf_store_block found = {0};
-    enum gf_rc rc = shard->store->ops->get(shard->store, shard->options.shard, &slice, &wanted, 1, &found, error);
+    enum gf_rc rc = shard->store->ops->get(shard->store, shard->options.shard, &slice, &wanted, 1,
+                                           &found, error);
     if (rc == GF_OK && found.bytes.size > 0) {
         rc = gf_engine_load(shard->engine, &found, error);
         *out = gf_engine_find(shard->engine, kind, key);

@@ -11,11 +11,13 @@ shard_configured_make(struct gf_shard *shard)
     const struct gf_shard_options *options = &shard->options;
     struct in_force *own = &shard->configured;
     own->is_arrival = options->is_arrival;
-    snprintf(own->first_line, sizeof(own->first_line), "# fold_version %d time_zones %.64s order %s", GF_FOLD_VERSION,
+    snprintf(own->first_line, sizeof(own->first_line),
+             "# fold_version %d time_zones %.64s order %s", GF_FOLD_VERSION,
              options->zones->version, options->is_arrival ? "arrival" : "canonical");
     const int line = snprintf(shard->config_text, CONFIG_TEXT_SIZE_MAX, "%s\n", own->first_line);
-    shard->config_size = (size_t)line + gf_config_effective(options->config, shard->config_text + line,
-                                                            CONFIG_TEXT_SIZE_MAX - (size_t)line);
+    shard->config_size =
+        (size_t)line + gf_config_effective(options->config, shard->config_text + line,
+                                           CONFIG_TEXT_SIZE_MAX - (size_t)line);
     assert(shard->config_size < CONFIG_TEXT_SIZE_MAX);
     own->hash = gf_hash64(shard->config_text, shard->config_size, 0);
     gf_config_fold(options->config, options->zones, &own->fold);
@@ -37,13 +39,15 @@ shard_configure(struct gf_shard *shard, const struct in_force *wanted, struct gf
 }
 
 enum gf_rc
-shard_take_config(struct gf_shard *shard, struct gf_span text, uint64_t hash, struct gf_error *error)
+shard_take_config(struct gf_shard *shard, struct gf_span text, uint64_t hash,
+                  struct gf_error *error)
 {
     if (hash == shard->configured.hash) {
         return shard_configure(shard, &shard->configured, error);
     }
     if (gf_hash64(text.data, text.size, 0) != hash) {
-        return gf_fail(error, GF_E_DAMAGED, "configuration %016" PRIx64 ": its text has another hash", hash);
+        return gf_fail(error, GF_E_DAMAGED,
+                       "configuration %016" PRIx64 ": its text has another hash", hash);
     }
     struct in_force old = {.hash = hash};
     const uint8_t *newline = memchr(text.data, '\n', text.size);
@@ -52,7 +56,8 @@ shard_take_config(struct gf_shard *shard, struct gf_span text, uint64_t hash, st
     old.is_arrival = strstr(old.first_line, " order arrival") != NULL;
     enum gf_rc rc = gf_config_from_effective((const char *)text.data, text.size, &old.owned, error);
     if (rc != GF_OK) {
-        return gf_fail_prefix(error, GF_E_VERSION, "configuration %016" PRIx64 " cannot be read by this program", hash);
+        return gf_fail_prefix(error, GF_E_VERSION,
+                              "configuration %016" PRIx64 " cannot be read by this program", hash);
     }
     gf_config_fold(old.owned, shard->options.zones, &old.fold);
     return shard_configure(shard, &old, error);
@@ -78,8 +83,10 @@ shard_find_config(struct gf_shard *shard, uint64_t hash, struct gf_error *error)
         return rc;
     }
     if (text.size == 0 && hash != shard->configured.hash) {
-        return gf_fail(error, GF_E_LOST, "configuration %016" PRIx64 " is in force in the journal, but its text is "
-                       "neither in the store nor in the part of the journal that is left", hash);
+        return gf_fail(error, GF_E_LOST,
+                       "configuration %016" PRIx64 " is in force in the journal, but its text is "
+                       "neither in the store nor in the part of the journal that is left",
+                       hash);
     }
     return shard_take_config(shard, text, hash, error);
 }

@@ -1,21 +1,23 @@
-/* The shard's own struct, shared by its files: shard.c (live), shard_config.c, recover.c, replay.c. */
+/* The shard's own struct, shared by its files: shard.c (live), shard_config.c, shard_sweep.c, recover.c, replay.c.
+ */
 #ifndef GF_LOOP_SHARD_PARTS_H
 #define GF_LOOP_SHARD_PARTS_H
 
 #include "loop/journal.h"
 #include "loop/shard.h"
 
-#define WANTED_COUNT_MAX (4 * GF_BATCH_COUNT_MAX)
+#define WANTED_COUNT_MAX     (4 * GF_BATCH_COUNT_MAX)
 #define CONFIG_TEXT_SIZE_MAX (256 * 1024)
-#define JOURNAL_ARENA_SIZE ((size_t)8 << 20)
+#define JOURNAL_ARENA_SIZE   ((size_t)8 << 20)
 
-/* A configuration in force: the text that is journalled and what it means. The text's first line is a comment that names
- * what else decides the fold: the version of its code, the time-zone rules, the order of the merge. */
+/* A configuration in force: the text that is journalled and what it means. The text's first line is
+ * a comment that names what else decides the fold: the version of its code, the time-zone rules,
+ * the order of the merge. */
 struct in_force {
-    struct gf_config *owned;         /* parsed from a journal; NULL when it is the one of this start */
+    struct gf_config *owned; /* parsed from a journal; NULL when it is the one of this start */
     struct gf_fold_config fold;
-    uint64_t hash;                   /* of the text, first line included */
-    char first_line[160];            /* without its newline */
+    uint64_t hash;        /* of the text, first line included */
+    char first_line[160]; /* without its newline */
     bool is_arrival;
 };
 
@@ -30,9 +32,9 @@ struct gf_shard {
     size_t engine_size, feed_size, work_size;
 
     /* in work_memory */
-    uint8_t *journal_buffer;         /* GF_JOURNAL_SIZE_MAX */
-    void *journal_arena;             /* JOURNAL_ARENA_SIZE */
-    char *config_text;               /* CONFIG_TEXT_SIZE_MAX: of this start */
+    uint8_t *journal_buffer; /* GF_JOURNAL_SIZE_MAX */
+    void *journal_arena;     /* JOURNAL_ARENA_SIZE */
+    char *config_text;       /* CONFIG_TEXT_SIZE_MAX: of this start */
     size_t config_size;
     struct gf_store_block *wanted, *found; /* WANTED_COUNT_MAX */
     uint32_t *wanted_slices;
@@ -42,18 +44,21 @@ struct gf_shard {
     struct in_force current;         /* what the engine is configured with */
     bool must_claim, must_configure; /* to be appended before the next batch */
 
-    int64_t batch;                   /* last batch folded */
-    int64_t journal_base;            /* offset that the journal's next record has at least */
+    int64_t batch;         /* last batch folded */
+    bool counts_are_known; /* the inputs' counts are those after the batch read last */
+    int64_t journal_base;  /* offset that the journal's next record has at least */
+    int64_t batch_base;    /* offset that the record of `batch` has at least */
     int64_t records_since_sweep;
     struct gf_swept_slice swept[GF_SLICE_COUNT]; /* not yet named by a journal record */
     uint32_t swept_count, swept_named;           /* named: by records of the open commit */
     struct gf_slice_meta metas[GF_SLICE_COUNT];  /* as in the store */
-    bool config_stored;              /* the configuration in force is in the store by its hash */
+    bool config_stored; /* the configuration in force is in the store by its hash */
     int64_t effect_counts[GF_TOPIC_COUNT];
 };
 
 /* Fetches from the store what the batch needs. */
-enum gf_rc shard_fetch_wanted(struct gf_shard *shard, const struct gf_batch *batch, struct gf_error *error);
+enum gf_rc shard_fetch_wanted(struct gf_shard *shard, const struct gf_batch *batch,
+                              struct gf_error *error);
 
 /* The configuration of this start, as it would be journalled, into `configured`. */
 void shard_configured_make(struct gf_shard *shard);
@@ -61,17 +66,21 @@ void shard_configured_make(struct gf_shard *shard);
 void shard_config_name(uint64_t hash, char out[32]);
 
 /* Configures the engine with `wanted`, which stays the shard's. */
-enum gf_rc shard_configure(struct gf_shard *shard, const struct in_force *wanted, struct gf_error *error);
+enum gf_rc shard_configure(struct gf_shard *shard, const struct in_force *wanted,
+                           struct gf_error *error);
 
-/* Takes the configuration of a CONFIG record, or one named by hash in a BATCH record (from the store). */
-enum gf_rc shard_take_config(struct gf_shard *shard, struct gf_span text, uint64_t hash, struct gf_error *error);
+/* Takes the configuration of a CONFIG record, or one named by hash in a BATCH record (from the
+ * store). */
+enum gf_rc shard_take_config(struct gf_shard *shard, struct gf_span text, uint64_t hash,
+                             struct gf_error *error);
 enum gf_rc shard_find_config(struct gf_shard *shard, uint64_t hash, struct gf_error *error);
 
 /* Aims the feed at a journal record's ranges and makes the batch that it was. */
-enum gf_rc shard_batch_of(struct gf_shard *shard, const struct gf_journal *record, struct gf_batch *out,
-                          struct gf_error *error);
+enum gf_rc shard_batch_of(struct gf_shard *shard, const struct gf_journal *record,
+                          struct gf_batch *out, struct gf_error *error);
 /* Reads the reference topics from their beginning up to where a record starts. */
-enum gf_rc shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record, struct gf_error *error);
+enum gf_rc shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record,
+                                 struct gf_error *error);
 
 /* Writes one slice to the store as of the last batch. */
 enum gf_rc shard_sweep_slice(struct gf_shard *shard, uint32_t slice, struct gf_sweep *sweep_out,

@@ -2,9 +2,10 @@
  *
  *   begin · append … · commit        or        begin · append … · abort
  *
- * A commit is durable when it returns GF_OK. What it returns otherwise decides what happens next (architecture,
- * section 4): GF_E_TXN: nothing was committed, the caller recovers; GF_E_UNKNOWN_OUTCOME: close the sink, open a new
- * one, recover; GF_E_FENCED: another instance owns our slot, stop. */
+ * A commit is durable when it returns GF_OK. What it returns otherwise decides what happens next
+ * (architecture, section 4): GF_E_TXN: nothing was committed, the caller recovers;
+ * GF_E_UNKNOWN_OUTCOME: close the sink, open a new one, recover; GF_E_FENCED: another instance owns
+ * our slot, stop. */
 #ifndef GF_LOOP_SINK_H
 #define GF_LOOP_SINK_H
 
@@ -18,7 +19,8 @@
 
 struct gf_sink;
 
-/* One output. `body` is Avro in our schema of `topic`; the maker frames it. The spans are needed during the call only. */
+/* One output. `body` is Avro in our schema of `topic`; the maker frames it. The spans are needed
+ * during the call only. */
 struct gf_output {
     enum gf_topic topic;
     uint32_t partition;
@@ -39,9 +41,10 @@ struct gf_position {
 struct gf_sink_ops {
     const char *name;
     enum gf_rc (*begin)(struct gf_sink *sink, struct gf_error *error);
-    enum gf_rc (*append)(struct gf_sink *sink, const struct gf_output *output, struct gf_error *error);
-    enum gf_rc (*commit)(struct gf_sink *sink, const struct gf_position *positions, uint32_t position_count,
+    enum gf_rc (*append)(struct gf_sink *sink, const struct gf_output *output,
                          struct gf_error *error);
+    enum gf_rc (*commit)(struct gf_sink *sink, const struct gf_position *positions,
+                         uint32_t position_count, struct gf_error *error);
     enum gf_rc (*abort)(struct gf_sink *sink, struct gf_error *error);
     void (*close)(struct gf_sink *sink); /* accepts NULL; an open commit is aborted */
 };

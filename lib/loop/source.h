@@ -1,8 +1,9 @@
-/* Source: where records come from. Three makers: memory (tests), folder (io/folder_source.h), Kafka (io/kafka_source.h).
+/* Source: where records come from. Three makers: memory (tests), folder (io/folder_source.h), Kafka
+ * (io/kafka_source.h).
  *
- * The caller names an input partition and an offset; a source keeps its own cursor, so reading on where the last read
- * ended is cheap and anything else is a seek. A source decides nothing: order, batches and positions are the caller's.
- * One thread uses a source. */
+ * The caller names an input partition and an offset; a source keeps its own cursor, so reading on
+ * where the last read ended is cheap and anything else is a seek. A source decides nothing: order,
+ * batches and positions are the caller's. One thread uses a source. */
 #ifndef GF_LOOP_SOURCE_H
 #define GF_LOOP_SOURCE_H
 
@@ -20,30 +21,35 @@ struct gf_source;
 struct gf_source_ops {
     const char *name; /* "folder", "kafka", "memory" */
 
-    /* How many partitions a topic has. Errors: GF_E_NOT_FOUND (no such topic), GF_E_UNAVAILABLE, GF_E_IO. */
+    /* How many partitions a topic has. Errors: GF_E_NOT_FOUND (no such topic), GF_E_UNAVAILABLE,
+     * GF_E_IO. */
     enum gf_rc (*partitions)(struct gf_source *source, enum gf_topic topic, uint32_t *count_out,
                              struct gf_error *error);
 
-    /* First offset that is there, and the end: the offset after the last record that may be read now (of what is
-     * committed). A fresh answer, not a cached one. Errors: GF_E_UNAVAILABLE, GF_E_IO, GF_E_DAMAGED. */
-    enum gf_rc (*ends)(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t *first_out,
-                       int64_t *end_out, struct gf_error *error);
+    /* First offset that is there, and the end: the offset after the last record that may be read
+     * now (of what is committed). A fresh answer, not a cached one. Errors: GF_E_UNAVAILABLE,
+     * GF_E_IO, GF_E_DAMAGED. */
+    enum gf_rc (*ends)(struct gf_source *source, enum gf_topic topic, uint32_t partition,
+                       int64_t *first_out, int64_t *end_out, struct gf_error *error);
 
     /* The first offset whose record timestamp is at or after `time`; the end when there is none. */
-    enum gf_rc (*offset_at)(struct gf_source *source, enum gf_topic topic, uint32_t partition, struct gf_time time,
-                            int64_t *offset_out, struct gf_error *error);
+    enum gf_rc (*offset_at)(struct gf_source *source, enum gf_topic topic, uint32_t partition,
+                            struct gf_time time, int64_t *offset_out, struct gf_error *error);
 
-    /* Up to `count_max` records from `offset` on and below `end`, in order of offset. `next_out` is the position after
-     * them: it moves over offsets that hold no record (transaction markers). No record and `next_out` == `offset`:
-     * nothing has arrived yet (Kafka: still being fetched), ask again; `wait` bounds how long the call may block.
-     * The spans stay valid until gf_source_release passes their offset.
-     * Errors: GF_E_LOST (`offset` is below the first offset), GF_E_UNAVAILABLE, GF_E_IO, GF_E_DAMAGED. */
-    enum gf_rc (*read)(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t offset, int64_t end,
-                       struct gf_duration wait, struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
+    /* Up to `count_max` records from `offset` on and below `end`, in order of offset. `next_out` is
+     * the position after them: it moves over offsets that hold no record (transaction markers). No
+     * record and `next_out` == `offset`: nothing has arrived yet (Kafka: still being fetched), ask
+     * again; `wait` bounds how long the call may block. The spans stay valid until
+     * gf_source_release passes their offset. Errors: GF_E_LOST (`offset` is below the first
+     * offset), GF_E_UNAVAILABLE, GF_E_IO, GF_E_DAMAGED. */
+    enum gf_rc (*read)(struct gf_source *source, enum gf_topic topic, uint32_t partition,
+                       int64_t offset, int64_t end, struct gf_duration wait,
+                       struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
                        int64_t *next_out, struct gf_error *error);
 
     /* The caller no longer needs records of this partition below `offset`. */
-    void (*release)(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t offset);
+    void (*release)(struct gf_source *source, enum gf_topic topic, uint32_t partition,
+                    int64_t offset);
 
     void (*close)(struct gf_source *source); /* accepts NULL */
 };

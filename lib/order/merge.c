@@ -15,8 +15,8 @@ gf_merge_is_before(const struct gf_merge_head *a, const struct gf_merge_head *b)
 }
 
 void
-gf_merge_set(struct gf_merge *merge, uint32_t input, uint32_t rank, uint32_t partition, int64_t offset,
-             struct gf_time event_time, bool is_first)
+gf_merge_set(struct gf_merge *merge, uint32_t input, uint32_t rank, uint32_t partition,
+             int64_t offset, struct gf_time event_time, bool is_first)
 {
     assert(input < merge->count);
     assert(rank < 256);

@@ -1,5 +1,6 @@
-/* Entity: a customer or a `tariff|area`, as one state record of 2,048 bytes. The bytes in memory are the bytes in the
- * store (little endian, no pointers). The engine owns the header; features and operators own their parts. */
+/* Entity: a customer or a `tariff|area`, as one state record of 2,048 bytes. The bytes in memory
+ * are the bytes in the store (little endian, no pointers). The engine owns the header; features and
+ * operators own their parts. */
 #ifndef GF_STATE_ENTITY_H
 #define GF_STATE_ENTITY_H
 
@@ -8,19 +9,24 @@
 
 #include "base/span.h"
 
-enum gf_entity_kind { GF_ENTITY_NONE, GF_ENTITY_CUSTOMER, GF_ENTITY_TARIFF_AREA, GF_ENTITY_KIND_COUNT };
+enum gf_entity_kind {
+    GF_ENTITY_NONE,
+    GF_ENTITY_CUSTOMER,
+    GF_ENTITY_TARIFF_AREA,
+    GF_ENTITY_KIND_COUNT
+};
 
-#define GF_ENTITY_SIZE 2048
+#define GF_ENTITY_SIZE         2048
 #define GF_ENTITY_KEY_SIZE_MAX 40
-#define GF_ENTITY_VERSION 1
+#define GF_ENTITY_VERSION      1
 
 struct gf_entity_header {
-    uint32_t checksum;           /* of the rest, set when it is written, checked when it is loaded */
-    uint16_t version;            /* of the layout */
-    uint8_t kind;                /* enum gf_entity_kind */
+    uint32_t checksum; /* of the rest, set when it is written, checked when it is loaded */
+    uint16_t version;  /* of the layout */
+    uint8_t kind;      /* enum gf_entity_kind */
     uint8_t key_size;
     uint8_t key[GF_ENTITY_KEY_SIZE_MAX];
-    uint8_t operator_versions[8];/* of each operator's state, by its place in the registry */
+    uint8_t operator_versions[8]; /* of each operator's state, by its place in the registry */
 };
 static_assert(sizeof(struct gf_entity_header) == 56, "no padding: its bytes are checksummed");
 

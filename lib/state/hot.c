@@ -15,7 +15,9 @@ bucket_count_of(uint32_t capacity)
 static uint32_t
 tag_of(uint64_t key_hash)
 {
-    const uint32_t tag = (uint32_t)(key_hash >> 26); /* neither the bucket's low bits alone nor the slice's bits alone */
+    const uint32_t tag =
+        (uint32_t)(key_hash >>
+                   26); /* neither the bucket's low bits alone nor the slice's bits alone */
     return tag == 0 ? 1 : tag;
 }
 
@@ -34,7 +36,8 @@ align64(size_t size)
 size_t
 gf_hot_size(uint32_t capacity)
 {
-    return (size_t)capacity * sizeof(struct gf_entity) + align64((size_t)capacity * sizeof(struct gf_hot_side)) +
+    return (size_t)capacity * sizeof(struct gf_entity) +
+           align64((size_t)capacity * sizeof(struct gf_hot_side)) +
            align64((size_t)bucket_count_of(capacity) * sizeof(struct gf_hot_bucket));
 }
 
@@ -71,7 +74,8 @@ gf_hot_reset(struct gf_hot *hot)
 }
 
 uint32_t
-gf_hot_find(const struct gf_hot *hot, enum gf_entity_kind kind, struct gf_span key, uint64_t key_hash)
+gf_hot_find(const struct gf_hot *hot, enum gf_entity_kind kind, struct gf_span key,
+            uint64_t key_hash)
 {
     const uint32_t tag = tag_of(key_hash);
     for (uint32_t at = (uint32_t)key_hash & hot->bucket_mask;; at = (at + 1) & hot->bucket_mask) {
@@ -83,7 +87,8 @@ gf_hot_find(const struct gf_hot *hot, enum gf_entity_kind kind, struct gf_span k
             continue;
         }
         const struct gf_entity_header *header = &hot->entities[bucket->slot].header;
-        if (header->kind == kind && header->key_size == key.size && memcmp(header->key, key.data, key.size) == 0) {
+        if (header->kind == kind && header->key_size == key.size &&
+            memcmp(header->key, key.data, key.size) == 0) {
             return bucket->slot;
         }
     }
@@ -124,8 +129,8 @@ gf_hot_add(struct gf_hot *hot, enum gf_entity_kind kind, struct gf_span key, uin
 
     const uint32_t slice = gf_slice_of(key_hash);
     const uint32_t next = hot->slice_head[slice];
-    hot->sides[slot] =
-        (struct gf_hot_side){.key_hash = key_hash, .next = next, .previous = GF_SLOT_NONE, .is_used = 1};
+    hot->sides[slot] = (struct gf_hot_side){
+        .key_hash = key_hash, .next = next, .previous = GF_SLOT_NONE, .is_used = 1};
     if (next != GF_SLOT_NONE) {
         hot->sides[next].previous = slot;
     }
@@ -135,14 +140,16 @@ gf_hot_add(struct gf_hot *hot, enum gf_entity_kind kind, struct gf_span key, uin
     return slot;
 }
 
-/* Removes a bucket and moves those after it back, so that no look-up meets a hole (Knuth 6.4, algorithm R). */
+/* Removes a bucket and moves those after it back, so that no look-up meets a hole (Knuth 6.4,
+ * algorithm R). */
 static void
 bucket_remove(struct gf_hot *hot, uint32_t at)
 {
     uint32_t hole = at;
     for (uint32_t next = (hole + 1) & hot->bucket_mask; hot->buckets[next].tag != 0;
          next = (next + 1) & hot->bucket_mask) {
-        const uint32_t home = (uint32_t)hot->sides[hot->buckets[next].slot].key_hash & hot->bucket_mask;
+        const uint32_t home =
+            (uint32_t)hot->sides[hot->buckets[next].slot].key_hash & hot->bucket_mask;
         if (((next - home) & hot->bucket_mask) >= ((next - hole) & hot->bucket_mask)) {
             hot->buckets[hole] = hot->buckets[next];
             hole = next;

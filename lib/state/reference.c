@@ -11,10 +11,13 @@
 
 static_assert(offsetof(struct gf_price_tick, start) == offsetof(struct series_item, start),
               "is a series item");
-static_assert(offsetof(struct gf_price_tick, interval_s) == offsetof(struct series_item, interval_s),
+static_assert(offsetof(struct gf_price_tick, interval_s) ==
+                  offsetof(struct series_item, interval_s),
               "likewise");
-static_assert(offsetof(struct supply_item, supply.start) == offsetof(struct series_item, start), "likewise");
-static_assert(offsetof(struct supply_item, supply.interval_s) == offsetof(struct series_item, interval_s),
+static_assert(offsetof(struct supply_item, supply.start) == offsetof(struct series_item, start),
+              "likewise");
+static_assert(offsetof(struct supply_item, supply.interval_s) ==
+                  offsetof(struct series_item, interval_s),
               "likewise");
 
 static size_t
@@ -49,8 +52,9 @@ gf_reference_init(void *memory, const struct gf_reference_options *options)
     assert(options->prices_per_zone_max > 0);
     assert(options->supplies_per_zone_max > 0);
     struct gf_reference *const reference = memory;
-    memset(reference, 0,
-           sizeof *reference); /* the rings stay untouched, so their pages cost nothing until used */
+    memset(
+        reference, 0,
+        sizeof *reference); /* the rings stay untouched, so their pages cost nothing until used */
     reference->memos = &reference->memo_table;
     uint8_t *next = (uint8_t *)memory + size_aligned(sizeof *reference);
     for (uint32_t i = 0; i < GF_REFERENCE_ZONE_COUNT_MAX; i++) {
@@ -111,20 +115,23 @@ reference_currency_copy(char out[4], struct gf_span currency)
 bool
 reference_price_is_sane(struct gf_price price)
 {
-    return price.e8_per_kwh >= -REFERENCE_PRICE_E8_MAX && price.e8_per_kwh <= REFERENCE_PRICE_E8_MAX;
+    return price.e8_per_kwh >= -REFERENCE_PRICE_E8_MAX &&
+           price.e8_per_kwh <= REFERENCE_PRICE_E8_MAX;
 }
 
-/* Whole minutes, so that local minutes of the day are exact, and a length that parts a day evenly. */
+/* Whole minutes, so that local minutes of the day are exact, and a length that parts a day evenly.
+ */
 static enum gf_rc
 interval_check(struct gf_time start, int32_t interval_s, struct gf_error *error)
 {
     if (!gf_time_is_valid(start) || start.us % GF_US_PER_MINUTE != 0) {
-        return gf_fail(error, GF_E_BAD_FIELD, "interval_start: must be a whole minute from 1970 to 2199");
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "interval_start: must be a whole minute from 1970 to 2199");
     }
     if (interval_s < INTERVAL_S_MIN || interval_s > INTERVAL_S_MAX || interval_s % 60 != 0 ||
         INTERVAL_S_MAX % interval_s != 0) {
-        return gf_fail(error, GF_E_BAD_FIELD, "interval_s %d: must be 300 to 86400 and part a day evenly",
-                       interval_s);
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "interval_s %d: must be 300 to 86400 and part a day evenly", interval_s);
     }
     return GF_OK;
 }
@@ -153,8 +160,8 @@ zone_need(struct gf_reference *reference, struct gf_span id, struct reference_zo
     }
     char copy[GF_ZONE_ID_SIZE];
     if (!reference_id_copy(copy, sizeof copy, id)) {
-        return gf_fail(error, GF_E_BAD_FIELD, "zone: must have 1 to %d bytes without blanks and '|'",
-                       GF_ZONE_ID_SIZE - 1);
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "zone: must have 1 to %d bytes without blanks and '|'", GF_ZONE_ID_SIZE - 1);
     }
     if (reference->zone_count == GF_REFERENCE_ZONE_COUNT_MAX) {
         return gf_fail(error, GF_E_FULL, "zone %s: %d zones are known already, no more fit", copy,
@@ -196,8 +203,8 @@ price_apply(struct gf_reference *reference, const struct gf_market_price *record
         return rc;
     }
     bool is_new = false;
-    struct gf_price_tick *const place =
-        (struct gf_price_tick *)(void *)series_need(&zone->prices, tick.start, tick.interval_s, &is_new);
+    struct gf_price_tick *const place = (struct gf_price_tick *)(void *)series_need(
+        &zone->prices, tick.start, tick.interval_s, &is_new);
     if (place == NULL || (!is_new && place->version >= tick.version)) {
         return GF_OK; /* older than all the ring can hold, or an older version */
     }
@@ -209,7 +216,8 @@ price_apply(struct gf_reference *reference, const struct gf_market_price *record
 }
 
 const struct gf_price_tick *
-gf_reference_price(const struct gf_reference *reference, struct gf_span zone_id, struct gf_time time)
+gf_reference_price(const struct gf_reference *reference, struct gf_span zone_id,
+                   struct gf_time time)
 {
     const struct reference_zone *const zone = zone_find(reference, zone_id);
     if (zone == NULL || !gf_time_is_valid(time)) {
@@ -227,8 +235,9 @@ memo_answers(const struct rank_memo *memo, const struct rank_memo *question)
 }
 
 void
-gf_reference_price_rank(const struct gf_reference *reference, struct gf_span zone_id, struct gf_time from,
-                        struct gf_time to, struct gf_price price, uint32_t *count_out, uint32_t *cheaper_out)
+gf_reference_price_rank(const struct gf_reference *reference, struct gf_span zone_id,
+                        struct gf_time from, struct gf_time to, struct gf_price price,
+                        uint32_t *count_out, uint32_t *cheaper_out)
 {
     *count_out = 0;
     *cheaper_out = 0;
@@ -270,7 +279,8 @@ power_is_sane(bool has, int64_t kw)
     return !has || (kw >= 0 && kw <= INT64_C(1000000000000));
 }
 
-/* A record with nulls does not unsay what an earlier one said; a forecast does not replace an actual. */
+/* A record with nulls does not unsay what an earlier one said; a forecast does not replace an
+ * actual. */
 static void
 supply_merge(struct supply_item *item, const struct gf_supply_state *record)
 {
@@ -307,7 +317,8 @@ supply_apply(struct gf_reference *reference, const struct gf_supply_state *recor
         !power_is_sane(record->has_capacity_kw, record->capacity_kw) ||
         !power_is_sane(record->has_renewable_forecast_kw, record->renewable_forecast_kw) ||
         !power_is_sane(record->has_renewable_actual_kw, record->renewable_actual_kw)) {
-        return gf_fail(error, GF_E_BAD_FIELD, "demand, capacity and renewables: must be 0 to 1e12 kW");
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "demand, capacity and renewables: must be 0 to 1e12 kW");
     }
     struct reference_zone *zone = NULL;
     rc = zone_need(reference, record->zone, &zone, error);
@@ -327,7 +338,8 @@ supply_apply(struct gf_reference *reference, const struct gf_supply_state *recor
 }
 
 const struct gf_supply *
-gf_reference_supply(const struct gf_reference *reference, struct gf_span zone_id, struct gf_time time)
+gf_reference_supply(const struct gf_reference *reference, struct gf_span zone_id,
+                    struct gf_time time)
 {
     const struct reference_zone *const zone = zone_find(reference, zone_id);
     if (zone == NULL || !gf_time_is_valid(time)) {

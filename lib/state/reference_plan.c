@@ -16,8 +16,8 @@ limits_hold(const struct gf_tariff_terms *terms, struct gf_price price)
 }
 
 static enum gf_rc
-band_read(const struct gf_band *record, const struct gf_tariff_terms *terms, struct gf_tariff_band *out,
-          struct gf_error *error)
+band_read(const struct gf_band *record, const struct gf_tariff_terms *terms,
+          struct gf_tariff_band *out, struct gf_error *error)
 {
     if (record->name <= GF_BAND_NAME_UNKNOWN || record->name >= GF_BAND_NAME_COUNT ||
         record->days <= GF_BAND_DAYS_UNKNOWN || record->days >= GF_BAND_DAYS_COUNT) {
@@ -25,7 +25,8 @@ band_read(const struct gf_band *record, const struct gf_tariff_terms *terms, str
     }
     if (record->from_minute < 0 || record->from_minute >= record->to_minute ||
         record->to_minute > MINUTES_PER_DAY) {
-        return gf_fail(error, GF_E_BAD_FIELD, "from_minute %d, to_minute %d: must be 0 <= from < to <= 1440",
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "from_minute %d, to_minute %d: must be 0 <= from < to <= 1440",
                        record->from_minute, record->to_minute);
     }
     if (!limits_hold(terms, record->price_e8_per_kwh)) {
@@ -51,8 +52,9 @@ areas_check(const struct gf_tariff_plan *record, struct gf_error *error)
     }
     for (uint32_t i = 0; i < record->areas.count; i++) {
         if (!reference_id_copy(area_id, sizeof area_id, record->areas.items[i])) {
-            return gf_fail(error, GF_E_BAD_FIELD, "areas[%u]: must have 1 to %d bytes without blanks and '|'",
-                           i, GF_AREA_ID_SIZE - 1);
+            return gf_fail(error, GF_E_BAD_FIELD,
+                           "areas[%u]: must have 1 to %d bytes without blanks and '|'", i,
+                           GF_AREA_ID_SIZE - 1);
         }
     }
     return GF_OK;
@@ -62,12 +64,13 @@ static enum gf_rc
 texts_read(const struct gf_tariff_plan *record, struct gf_tariff_terms *out, struct gf_error *error)
 {
     if (!reference_id_copy(out->tariff_id, sizeof out->tariff_id, record->tariff_id)) {
-        return gf_fail(error, GF_E_BAD_FIELD, "tariff_id: must have 1 to %d bytes without blanks and '|'",
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "tariff_id: must have 1 to %d bytes without blanks and '|'",
                        GF_TARIFF_ID_SIZE - 1);
     }
     if (!reference_id_copy(out->zone, sizeof out->zone, record->zone)) {
-        return gf_fail(error, GF_E_BAD_FIELD, "zone: must have 1 to %d bytes without blanks and '|'",
-                       GF_ZONE_ID_SIZE - 1);
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "zone: must have 1 to %d bytes without blanks and '|'", GF_ZONE_ID_SIZE - 1);
     }
     if (!reference_id_copy(out->time_zone, sizeof out->time_zone, record->time_zone)) {
         return gf_fail(error, GF_E_BAD_FIELD, "time_zone: must be an IANA name");
@@ -102,7 +105,8 @@ terms_read(const struct gf_tariff_plan *record, struct gf_tariff_terms *out, str
     }
     if (!gf_time_is_valid(out->valid_from) || out->valid_to.us <= out->valid_from.us ||
         out->valid_to.us > GF_TIME_US_MAX) {
-        return gf_fail(error, GF_E_BAD_FIELD, "valid_from, valid_to: must be in order and before 2200");
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "valid_from, valid_to: must be in order and before 2200");
     }
     if (!reference_price_is_sane(out->floor) || !reference_price_is_sane(out->cap) ||
         (out->has_floor && out->has_cap && out->floor.e8_per_kwh > out->cap.e8_per_kwh)) {
@@ -153,7 +157,8 @@ plan_is_of(const struct gf_reference *reference, uint32_t index, struct gf_span 
 
 /* A version whose whole validity a newer one covers can never be asked for again. */
 static void
-plans_forget_covered(struct gf_reference *reference, uint32_t index, const struct gf_tariff_terms *newer)
+plans_forget_covered(struct gf_reference *reference, uint32_t index,
+                     const struct gf_tariff_terms *newer)
 {
     const struct gf_span tariff_id = gf_span_text(newer->tariff_id);
     while (plan_is_of(reference, index, tariff_id)) {
@@ -197,7 +202,8 @@ reference_plan_apply(struct gf_reference *reference, const struct gf_tariff_plan
 }
 
 const struct gf_tariff_terms *
-gf_reference_plan(const struct gf_reference *reference, struct gf_span tariff_id, struct gf_time time)
+gf_reference_plan(const struct gf_reference *reference, struct gf_span tariff_id,
+                  struct gf_time time)
 {
     for (uint32_t i = plan_index(reference, tariff_id); plan_is_of(reference, i, tariff_id); i++) {
         const struct gf_tariff_terms *const terms = &reference->plans[i];
@@ -209,8 +215,8 @@ gf_reference_plan(const struct gf_reference *reference, struct gf_span tariff_id
 }
 
 void
-gf_tariff_band_at(const struct gf_tariff_terms *plan, uint32_t minute, bool is_weekend, int32_t *name_out,
-                  struct gf_price *price_out)
+gf_tariff_band_at(const struct gf_tariff_terms *plan, uint32_t minute, bool is_weekend,
+                  int32_t *name_out, struct gf_price *price_out)
 {
     for (uint32_t i = 0; i < plan->band_count; i++) {
         const struct gf_tariff_band *const band = &plan->bands[i];
@@ -234,7 +240,8 @@ stop_covers(const struct reference_stop *wide, const struct reference_stop *narr
 {
     return (wide->tariff_id[0] == '\0' ||
             memcmp(wide->tariff_id, narrow->tariff_id, GF_TARIFF_ID_SIZE) == 0) &&
-           (wide->area_id[0] == '\0' || memcmp(wide->area_id, narrow->area_id, GF_AREA_ID_SIZE) == 0);
+           (wide->area_id[0] == '\0' ||
+            memcmp(wide->area_id, narrow->area_id, GF_AREA_ID_SIZE) == 0);
 }
 
 /* A RESUME lifts the stops inside its scope, never a wider one: who stopped everything must resume
@@ -262,37 +269,41 @@ reference_control_apply(struct gf_reference *reference, const struct gf_control 
                        "control: tariff_id must have 1 to %d bytes without blanks and '|'",
                        GF_TARIFF_ID_SIZE - 1);
     }
-    if (record->has_area_id && !reference_id_copy(scope.area_id, sizeof scope.area_id, record->area_id)) {
+    if (record->has_area_id &&
+        !reference_id_copy(scope.area_id, sizeof scope.area_id, record->area_id)) {
         return gf_fail(error, GF_E_BAD_FIELD,
                        "control: area_id must have 1 to %d bytes without blanks and '|'",
                        GF_AREA_ID_SIZE - 1);
     }
     if (record->kind == GF_CONTROL_KIND_RESUME) {
         stops_lift(reference, &scope);
-    } else if (record->kind == GF_CONTROL_KIND_KILL_SWITCH || record->kind == GF_CONTROL_KIND_FREEZE) {
+    } else if (record->kind == GF_CONTROL_KIND_KILL_SWITCH ||
+               record->kind == GF_CONTROL_KIND_FREEZE) {
         stops_lift(reference, &scope); /* what it covers needs no entry of its own */
         if (reference->stop_count == REFERENCE_STOP_COUNT_MAX) {
-            scope =
-                (struct reference_stop){.tariff_id = ""}; /* a stop is never lost: with no room, stop all */
+            scope = (struct reference_stop){
+                .tariff_id = ""}; /* a stop is never lost: with no room, stop all */
             reference->stop_count = 0;
         }
         reference->stops[reference->stop_count++] = scope;
     } else {
-        return gf_fail(error, GF_E_BAD_FIELD, "control: kind %d is unknown; nothing was stopped or resumed",
-                       record->kind);
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "control: kind %d is unknown; nothing was stopped or resumed", record->kind);
     }
     *effect_out = GF_REFERENCE_CHANGED;
     return GF_OK;
 }
 
 bool
-gf_reference_is_frozen(const struct gf_reference *reference, struct gf_span tariff_id, struct gf_span area_id)
+gf_reference_is_frozen(const struct gf_reference *reference, struct gf_span tariff_id,
+                       struct gf_span area_id)
 {
     for (uint32_t i = 0; i < reference->stop_count; i++) {
         const struct reference_stop *const stop = &reference->stops[i];
         if ((stop->tariff_id[0] == '\0' ||
              reference_id_equal(stop->tariff_id, GF_TARIFF_ID_SIZE, tariff_id)) &&
-            (stop->area_id[0] == '\0' || reference_id_equal(stop->area_id, GF_AREA_ID_SIZE, area_id))) {
+            (stop->area_id[0] == '\0' ||
+             reference_id_equal(stop->area_id, GF_AREA_ID_SIZE, area_id))) {
             return true;
         }
     }

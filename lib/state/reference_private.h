@@ -1,5 +1,5 @@
-/* The inside of the reference, shared by reference.c (zones, prices, supply) and reference_plan.c (plans,
- * controls). */
+/* The inside of the reference, shared by reference.c (zones, prices, supply) and reference_plan.c
+ * (plans, controls). */
 #ifndef GF_STATE_REFERENCE_PRIVATE_H
 #define GF_STATE_REFERENCE_PRIVATE_H
 
@@ -9,8 +9,8 @@
 #define REFERENCE_STOP_COUNT_MAX 256
 #define REFERENCE_MEMO_COUNT     8
 
-/* No price is outside +-1,000,000 of the currency per kWh: a record that says so is damaged. So every sum of
- * two prices stays inside int64. */
+/* No price is outside +-1,000,000 of the currency per kWh: a record that says so is damaged. So
+ * every sum of two prices stays inside int64. */
 #define REFERENCE_PRICE_E8_MAX INT64_C(100000000000000)
 
 struct supply_item {
@@ -53,8 +53,8 @@ struct gf_reference {
     struct memo_table memo_table;
 };
 
-/* Copies an id into a NUL-padded array; false when it is empty, too long, or has blanks or '|', which parts
- * tariff and area in a key. */
+/* Copies an id into a NUL-padded array; false when it is empty, too long, or has blanks or '|',
+ * which parts tariff and area in a key. */
 bool reference_id_copy(char *out, size_t size, struct gf_span id);
 bool reference_id_equal(const char *id, size_t size, struct gf_span other);
 bool reference_currency_copy(char out[4], struct gf_span currency);

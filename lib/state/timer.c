@@ -4,7 +4,7 @@
 
 #include "state/hot.h"
 
-#define NODE_NONE UINT32_MAX
+#define NODE_NONE        UINT32_MAX
 #define PACKED_HEAD_SIZE 12 /* due 8, id 1, kind 1, key size 1, reserved 1 */
 
 /* At least one a slice. */
@@ -18,7 +18,8 @@ bucket_count_of(uint32_t capacity)
     return count;
 }
 
-/* By the top bits of the hash: a slice is a run of buckets, so that packing one does not walk over all. */
+/* By the top bits of the hash: a slice is a run of buckets, so that packing one does not walk over
+ * all. */
 static uint32_t
 bucket_of(const struct gf_timers *timers, uint64_t key_hash)
 {
@@ -34,7 +35,8 @@ align64(size_t size)
 size_t
 gf_timers_size(uint32_t capacity)
 {
-    return align64((size_t)capacity * sizeof(struct gf_timer)) + align64((size_t)capacity * sizeof(uint32_t)) +
+    return align64((size_t)capacity * sizeof(struct gf_timer)) +
+           align64((size_t)capacity * sizeof(uint32_t)) +
            align64((size_t)bucket_count_of(capacity) * sizeof(uint32_t));
 }
 
@@ -66,7 +68,8 @@ gf_timer_compare(const struct gf_timer *a, const struct gf_timer *b)
     if (a->due.us != b->due.us) {
         return a->due.us < b->due.us ? -1 : 1;
     }
-    const int order = gf_span_compare(gf_span_of(a->key, a->key_size), gf_span_of(b->key, b->key_size));
+    const int order =
+        gf_span_compare(gf_span_of(a->key, a->key_size), gf_span_of(b->key, b->key_size));
     if (order != 0) {
         return order;
     }
@@ -104,7 +107,8 @@ heap_down(struct gf_timers *timers, uint32_t at, uint32_t node)
         if (child >= timers->count) {
             break;
         }
-        if (child + 1 < timers->count && is_before(timers, timers->heap[child + 1], timers->heap[child])) {
+        if (child + 1 < timers->count &&
+            is_before(timers, timers->heap[child + 1], timers->heap[child])) {
             child++;
         }
         if (!is_before(timers, timers->heap[child], node)) {
@@ -117,7 +121,8 @@ heap_down(struct gf_timers *timers, uint32_t at, uint32_t node)
 }
 
 static uint32_t
-node_find(const struct gf_timers *timers, enum gf_entity_kind kind, struct gf_span key, uint64_t key_hash, uint8_t id)
+node_find(const struct gf_timers *timers, enum gf_entity_kind kind, struct gf_span key,
+          uint64_t key_hash, uint8_t id)
 {
     uint32_t link = timers->buckets[bucket_of(timers, key_hash)];
     while (link != 0) {
@@ -132,8 +137,8 @@ node_find(const struct gf_timers *timers, enum gf_entity_kind kind, struct gf_sp
 }
 
 enum gf_rc
-gf_timers_set(struct gf_timers *timers, enum gf_entity_kind kind, struct gf_span key, uint64_t key_hash, uint8_t id,
-              struct gf_time due)
+gf_timers_set(struct gf_timers *timers, enum gf_entity_kind kind, struct gf_span key,
+              uint64_t key_hash, uint8_t id, struct gf_time due)
 {
     assert(key.size <= GF_ENTITY_KEY_SIZE_MAX);
     uint32_t node = node_find(timers, kind, key, key_hash, id);
@@ -170,7 +175,8 @@ gf_timers_set(struct gf_timers *timers, enum gf_entity_kind kind, struct gf_span
 }
 
 void
-gf_timers_clear(struct gf_timers *timers, enum gf_entity_kind kind, struct gf_span key, uint64_t key_hash, uint8_t id)
+gf_timers_clear(struct gf_timers *timers, enum gf_entity_kind kind, struct gf_span key,
+                uint64_t key_hash, uint8_t id)
 {
     const uint32_t node = node_find(timers, kind, key, key_hash, id);
     if (node == NODE_NONE) {
@@ -198,8 +204,8 @@ gf_timers_clear(struct gf_timers *timers, enum gf_entity_kind kind, struct gf_sp
 }
 
 bool
-gf_timers_find(const struct gf_timers *timers, enum gf_entity_kind kind, struct gf_span key, uint64_t key_hash,
-               uint8_t id, struct gf_time *due_out)
+gf_timers_find(const struct gf_timers *timers, enum gf_entity_kind kind, struct gf_span key,
+               uint64_t key_hash, uint8_t id, struct gf_time *due_out)
 {
     const uint32_t node = node_find(timers, kind, key, key_hash, id);
     if (node == NODE_NONE) {
@@ -219,14 +225,16 @@ void
 gf_timers_due(const struct gf_timers *timers, struct gf_time before,
               void (*visit)(void *context, const struct gf_timer *timer), void *context)
 {
-    /* The due ones are a connected top of the heap; walk it in heap order, child by child, without a stack: a node is
-     * visited when all of its ancestors are due, which holds for every due node. */
+    /* The due ones are a connected top of the heap; walk it in heap order, child by child, without
+     * a stack: a node is visited when all of its ancestors are due, which holds for every due node.
+     */
     if (timers->count == 0 || timers->nodes[timers->heap[0]].due.us >= before.us) {
         return;
     }
     uint32_t at = 0;
     for (;;) {
-        const bool is_due = at < timers->count && timers->nodes[timers->heap[at]].due.us < before.us;
+        const bool is_due =
+            at < timers->count && timers->nodes[timers->heap[at]].due.us < before.us;
         if (is_due) {
             visit(context, &timers->nodes[timers->heap[at]]);
             at = 2 * at + 1; /* down to the left */
@@ -270,13 +278,15 @@ nodes_sort(const struct gf_timers *timers, uint32_t *nodes, uint32_t count)
 }
 
 size_t
-gf_timers_pack(const struct gf_timers *timers, uint32_t slice, uint32_t *scratch, uint8_t *out, size_t size)
+gf_timers_pack(const struct gf_timers *timers, uint32_t slice, uint32_t *scratch, uint8_t *out,
+               size_t size)
 {
     uint32_t count = 0;
     size_t need = 0;
     const uint32_t width = (timers->bucket_mask + 1) / GF_SLICE_COUNT;
     for (uint32_t bucket = slice * width; bucket < (slice + 1) * width; bucket++) {
-        for (uint32_t link = timers->buckets[bucket]; link != 0; link = timers->nodes[link - 1].chain_next) {
+        for (uint32_t link = timers->buckets[bucket]; link != 0;
+             link = timers->nodes[link - 1].chain_next) {
             assert(gf_slice_of(timers->nodes[link - 1].key_hash) == slice);
             scratch[count++] = link - 1;
             need += PACKED_HEAD_SIZE + timers->nodes[link - 1].key_size;
@@ -309,8 +319,9 @@ gf_timers_unpack(struct gf_timers *timers, struct gf_span packed)
         struct gf_time due = {0};
         memcpy(&due.us, packed.data, 8);
         const uint8_t id = packed.data[8], kind = packed.data[9], key_size = packed.data[10];
-        if (key_size == 0 || key_size > GF_ENTITY_KEY_SIZE_MAX || packed.size - PACKED_HEAD_SIZE < key_size ||
-            kind == GF_ENTITY_NONE || kind >= GF_ENTITY_KIND_COUNT) {
+        if (key_size == 0 || key_size > GF_ENTITY_KEY_SIZE_MAX ||
+            packed.size - PACKED_HEAD_SIZE < key_size || kind == GF_ENTITY_NONE ||
+            kind >= GF_ENTITY_KIND_COUNT) {
             return GF_E_DAMAGED;
         }
         const struct gf_span key = gf_span_of(packed.data + PACKED_HEAD_SIZE, key_size);

@@ -328,8 +328,9 @@ lab_tally(const struct lab *lab)
 static struct gf_span
 batch_blot(const struct gf_record *record, uint8_t *out, size_t size)
 {
-    static _Alignas(8) uint8_t body[GF_RECORD_STRUCT_SIZE_MAX];
+    static _Alignas(8) uint8_t body[4096];
     const struct gf_topic_info *topic = &gf_topics[record->topic];
+    assert_true(topic->type->size <= sizeof(body));
     record_decode(record, body);
     if (record->topic == GF_TOPIC_DEAD_LETTERS) {
         ((struct gf_dead_letter *)(void *)body)->batch = 0;

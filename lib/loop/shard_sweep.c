@@ -1,0 +1,76 @@
+#include <string.h>
+
+#include "loop/shard_parts.h"
+
+enum gf_rc
+shard_sweep_slice(struct gf_shard *shard, uint32_t slice, struct gf_sweep *sweep_out,
+                  struct gf_error *error)
+{
+    enum gf_rc rc = gf_engine_sweep(shard->engine, slice, shard->batch, sweep_out, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    sweep_out->meta.journal_offset = shard->batch_base;
+    rc = shard->store->ops->put_slice(shard->store, shard->options.shard, slice, &sweep_out->meta,
+                                      sweep_out->blocks, sweep_out->block_count, error);
+    if (rc != GF_OK) {
+        return gf_fail_prefix(error, rc, "sweep of shard %u slice %u", shard->options.shard, slice);
+    }
+    gf_engine_swept(shard->engine, sweep_out, gf_engine_is_under_pressure(shard->engine));
+    shard->metas[slice] = sweep_out->meta;
+    return GF_OK;
+}
+
+/* The slice that has waited longest: after a crash these are the ones a recovery would have to
+ * refold from. */
+static uint32_t
+slice_oldest(const struct gf_shard *shard)
+{
+    uint32_t oldest = 0;
+    for (uint32_t slice = 1; slice < GF_SLICE_COUNT; slice++) {
+        if (shard->metas[slice].batch < shard->metas[oldest].batch) {
+            oldest = slice;
+        }
+    }
+    return oldest;
+}
+
+static enum gf_rc
+sweep_note(struct gf_shard *shard, uint32_t slice, struct gf_error *error)
+{
+    struct gf_sweep sweep;
+    const enum gf_rc rc = shard_sweep_slice(shard, slice, &sweep, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    assert(shard->swept_count < GF_SLICE_COUNT);
+    struct gf_swept_slice *swept = &shard->swept[shard->swept_count++];
+    *swept = (struct gf_swept_slice){.slice = (int32_t)slice, .batch = sweep.meta.batch};
+    memcpy(swept->digest, sweep.meta.digest.bytes, sizeof(swept->digest));
+    return GF_OK;
+}
+
+enum gf_rc
+gf_shard_sweep(struct gf_shard *shard, bool all, struct gf_error *error)
+{
+    const int64_t records_per_slice = shard->options.sweep_records / GF_SLICE_COUNT + 1;
+    enum gf_rc rc = GF_OK;
+    while (rc == GF_OK && shard->swept_count < GF_SLICE_COUNT) {
+        const uint32_t slice = slice_oldest(shard);
+        const bool is_due = all || shard->records_since_sweep >= records_per_slice ||
+                            gf_engine_is_under_pressure(shard->engine);
+        if (!is_due || shard->metas[slice].batch >= shard->batch) {
+            break;
+        }
+        rc = sweep_note(shard, slice, error);
+        shard->records_since_sweep -=
+            shard->records_since_sweep >= records_per_slice ? records_per_slice : 0;
+    }
+    return rc;
+}
+
+bool
+gf_shard_has_swept(const struct gf_shard *shard)
+{
+    return shard->swept_count > shard->swept_named;
+}

@@ -120,8 +120,8 @@ seasons_make(struct sim_day *out)
 }
 
 /* Output of a module, in millionths of its power, at a local second (sun time, roughly). */
-static int32_t
-solar_at(const struct sim_day *day, int32_t second)
+int32_t
+sim_solar_ppm(const struct sim_day *day, int32_t second)
 {
     const double season = gf_sin(2 * PI * ((day->day - 80) % 1461) / 365.25); /* 0 at the equinox of March */
     const double half_day = (6 + 2.1 * season) * HOUR_S;
@@ -154,7 +154,7 @@ slot_make(const struct sim *sim, const struct sim_day *day, uint32_t index, stru
         const uint32_t minute = is_daily ? UINT32_MAX : (uint32_t)second / 60;
         out->band[i] = (uint8_t)sim_plan_band((enum sim_plan)i, minute, day->is_weekend);
     }
-    out->solar_ppm = is_daily ? 0 : solar_at(day, second + (int32_t)sim->options->interval_s / 2);
+    out->solar_ppm = is_daily ? 0 : sim_solar_ppm(day, second + (int32_t)sim->options->interval_s / 2);
 }
 
 void

@@ -63,9 +63,9 @@ slot_used(const struct sim *sim, const struct sim_customer *customer, const stru
     if (noise[kind].has_spikes && (bits >> 16) % SPIKE_PART == 0) {
         factor += FACTOR_ONE * 3 / 2;
     }
-    /* In Wh, so that no product leaves 64 bits. */
-    const int64_t used = (customer->day_micro / 1000 * slot->weight[kind] >> 16) * factor >> (SIM_WEIGHT_BITS - 16 + 16);
-    const int64_t micro = used * MICRO_PER_WH;
+    /* In Wh, so that no product leaves 64 bits: 8 bits of the weight and 16 of the factor are fractions. */
+    const int64_t used = (customer->day_micro / MICRO_PER_WH * slot->weight[kind] >> 16) * factor;
+    const int64_t micro = (used + (1 << 23)) / (1 << 24) * MICRO_PER_WH;
     return micro < customer->slot_micro_max ? micro : customer->slot_micro_max / MICRO_PER_WH * MICRO_PER_WH;
 }
 
@@ -101,6 +101,7 @@ fault_choose(const struct sim *sim, struct sim_customer *customer)
     }
     const uint64_t bits = sim_draw(sim, SIM_STREAM_FAULT, customer->number, day * 2);
     uint32_t left = (uint32_t)((bits & UINT32_MAX) * (uint64_t)PPM >> 32);
+    left *= slots == 1 ? 2 : 1; /* a run is then the whole day, not half of it */
     for (uint32_t i = 0; i < sizeof fault_shares / sizeof fault_shares[0]; i++) {
         if (left < fault_shares[i].share) {
             customer->fault = fault_shares[i].fact;
@@ -196,7 +197,7 @@ register_set_back(struct sim *sim, struct sim_customer *customer)
     const int64_t stand = register_stand(customer, &wraps);
     int64_t back = customer->daily_micro / customer->multiplier * (8 + customer->number % 30);
     back = back > stand / 2 ? stand / 2 : back;
-    customer->register_start += wraps == 0 ? -back : -wraps * register_size(customer) - back;
+    customer->register_start -= wraps * register_size(customer) + back;
     customer->register_wraps = 0;
     const int64_t kwh = back * customer->multiplier / MICRO_PER_KWH;
     sim_truth(sim, GF_FACT_THEFT_REGISTER, customer, sim->today.start, ",\"kwh\":%lld", (long long)kwh);

@@ -94,7 +94,7 @@ struct sim_slot {
     uint32_t index; /* in the day */
     int32_t weight[SIM_ARCHETYPE_COUNT];
     uint8_t band[SIM_PLAN_COUNT];
-    int32_t solar_ppm; /* of the power of a module */
+    int32_t solar_ppm; /* sim_solar_ppm in its middle */
 };
 
 struct sim_day {
@@ -147,6 +147,8 @@ sim_normal(const struct sim *sim, enum sim_stream stream, uint32_t who, uint64_t
 /* simulate_day.c: weights, weather and the slots of a local day. */
 GF_MUST_USE enum gf_rc sim_weights_make(struct sim *sim);
 void sim_day_make(const struct sim *sim, int32_t day, struct sim_day *out);
+/* Output of a solar module in millionths of its power, at a second of the local day. */
+int32_t sim_solar_ppm(const struct sim_day *day, int32_t second);
 
 /* simulate_customer.c */
 GF_MUST_USE enum gf_rc sim_customers_make(struct sim *sim);
@@ -163,7 +165,6 @@ GF_MUST_USE enum gf_rc sim_meter_stand(struct sim *sim, uint32_t partition, stru
 GF_MUST_USE enum gf_rc sim_bill_month(struct sim *sim, uint32_t partition, struct sim_customer *customer);
 
 /* simulate_market.c */
-struct gf_tariff_plan;
 const struct gf_tariff_plan *sim_plan_get(enum sim_plan plan);
 /* Index among the plan's prices: its bands, and then the base price. */
 uint32_t sim_plan_band(enum sim_plan plan, uint32_t minute, bool is_weekend);

@@ -11,8 +11,10 @@
 
 #define ARENA_SIZE ((size_t)GF_DECODE_ARENA_MULTIPLE * (2 * (size_t)GF_DECODE_VALUE_SIZE_MAX))
 
-static const struct gf_type text_type = {.kind = GF_KIND_STRING, .name = "string", .size = sizeof(struct gf_span)};
-static const struct gf_type bytes_type = {.kind = GF_KIND_BYTES, .name = "bytes", .size = sizeof(struct gf_span)};
+static const struct gf_type text_type = {
+    .kind = GF_KIND_STRING, .name = "string", .size = sizeof(struct gf_span)};
+static const struct gf_type bytes_type = {
+    .kind = GF_KIND_BYTES, .name = "bytes", .size = sizeof(struct gf_span)};
 static const struct gf_type time_type = {
     .kind = GF_KIND_LONG, .name = "long", .size = sizeof(int64_t), .unit = "timestamp-micros"};
 
@@ -55,7 +57,8 @@ put_value(struct line *line, const char *before, const struct gf_type *type, con
         }
         const size_t room = line->size - line->length;
         char *at = line->text + line->length;
-        length = line->is_human ? gf_json_print_human(type, value, at, room) : gf_json_print(type, value, at, room);
+        length = line->is_human ? gf_json_print_human(type, value, at, room)
+                                : gf_json_print(type, value, at, room);
         if (length < room) {
             line->length += length;
             break;
@@ -112,12 +115,13 @@ line_make(struct line *line, const struct gf_record *record, struct gf_error *er
 {
     char text[128];
     line->length = 0;
-    snprintf(text, sizeof(text), "{\"topic\":\"%s\",\"partition\":%u,\"offset\":%lld", gf_topics[record->topic].name,
-             record->partition, (long long)record->offset);
+    snprintf(text, sizeof(text), "{\"topic\":\"%s\",\"partition\":%u,\"offset\":%lld",
+             gf_topics[record->topic].name, record->partition, (long long)record->offset);
     enum gf_rc rc = put_text(line, text);
     rc = rc == GF_OK ? put_value(line, ",\"timestamp\":", &time_type, &record->timestamp) : rc;
     if (rc == GF_OK) {
-        rc = record->has_key ? put_value(line, ",\"key\":", &text_type, &record->key) : put_text(line, ",\"key\":null");
+        rc = record->has_key ? put_value(line, ",\"key\":", &text_type, &record->key)
+                             : put_text(line, ",\"key\":null");
     }
     rc = rc == GF_OK ? put_headers(line, record) : rc;
     rc = rc == GF_OK ? put_body(line, record, error) : rc;

@@ -1,5 +1,5 @@
-/* gridfold tap: the records of a topic as JSON lines. Partitions are merged by the timestamps of their records, so that a
- * finite tap gives the same lines each time. */
+/* gridfold tap: the records of a topic as JSON lines. Partitions are merged by the timestamps of
+ * their records, so that a finite tap gives the same lines each time. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,15 +12,18 @@
 #include "line.h"
 
 #define READ_COUNT 256
-#define WAIT_US (200 * 1000)
-#define EMPTY_READS_MAX 150 /* 30 s without a byte from a partition that has some: the service is gone */
+#define WAIT_US    (200 * 1000)
+#define EMPTY_READS_MAX                                                                            \
+    150 /* 30 s without a byte from a partition that has some: the service is gone */
 #define STDOUT_BUFFER_SIZE ((size_t)1 << 20)
 
 static const struct verb_option tap_options[] = {
-    {"config", 'c', "CONFIG", "configuration file: security and schemas of a Kafka log, or the log itself"},
+    {"config", 'c', "CONFIG",
+     "configuration file: security and schemas of a Kafka log, or the log itself"},
     {"set", 0, "KEY=VALUE", "overrides one parameter; may be given often"},
     {"follow", 'f', NULL, "go on with records as they are committed, until a signal"},
-    {"from", 0, "OFFSET|TIME", "first offset of each partition, or the first record at or after a time"},
+    {"from", 0, "OFFSET|TIME",
+     "first offset of each partition, or the first record at or after a time"},
     {"to", 0, "OFFSET|TIME", "offset or time to stop before"},
     {"partition", 'p', "N", "this partition alone"},
     {"key", 'k', "KEY", "records with this key alone"},
@@ -79,8 +82,8 @@ struct tap {
 static enum gf_rc
 input_freeze(struct tap *tap, struct input *input, int64_t *first_out, struct gf_error *error)
 {
-    const enum gf_rc rc =
-        tap->source->ops->ends(tap->source, tap->topic, input->partition, first_out, &input->end, error);
+    const enum gf_rc rc = tap->source->ops->ends(tap->source, tap->topic, input->partition,
+                                                 first_out, &input->end, error);
     if (rc == GF_OK && tap->to.is_set && !tap->to.is_time && input->end > tap->to.offset) {
         input->end = tap->to.offset;
     }
@@ -94,7 +97,8 @@ input_open(struct tap *tap, struct input *input, struct gf_error *error)
     enum gf_rc rc = input_freeze(tap, input, &first, error);
     input->at = first;
     if (rc == GF_OK && tap->from.is_set && tap->from.is_time) {
-        rc = tap->source->ops->offset_at(tap->source, tap->topic, input->partition, tap->from.time, &input->at, error);
+        rc = tap->source->ops->offset_at(tap->source, tap->topic, input->partition, tap->from.time,
+                                         &input->at, error);
     } else if (rc == GF_OK && tap->from.is_set && tap->from.offset > first) {
         input->at = tap->from.offset;
     }
@@ -128,14 +132,16 @@ inputs_open(struct tap *tap, struct gf_error *error)
 static enum gf_rc
 input_fill(struct tap *tap, struct input *input, struct gf_error *error)
 {
-    for (uint32_t empty = 0; input->record_at == input->record_count && input->at < input->end && !input->is_over;) {
+    for (uint32_t empty = 0;
+         input->record_at == input->record_count && input->at < input->end && !input->is_over;) {
         int64_t next = input->at;
         tap->source->ops->release(tap->source, tap->topic, input->partition, input->at);
         input->record_at = 0;
         input->record_count = 0;
-        const enum gf_rc rc = tap->source->ops->read(tap->source, tap->topic, input->partition, input->at, input->end,
-                                                     (struct gf_duration){WAIT_US}, input->records, READ_COUNT,
-                                                     &input->record_count, &next, error);
+        const enum gf_rc rc =
+            tap->source->ops->read(tap->source, tap->topic, input->partition, input->at, input->end,
+                                   (struct gf_duration){WAIT_US}, input->records, READ_COUNT,
+                                   &input->record_count, &next, error);
         if (rc != GF_OK) {
             return rc;
         }
@@ -145,8 +151,10 @@ input_fill(struct tap *tap, struct input *input, struct gf_error *error)
             return GF_OK;
         }
         if (empty > EMPTY_READS_MAX) {
-            return gf_fail(error, GF_E_UNAVAILABLE, "%s partition %u: nothing arrives at offset %lld, end is %lld",
-                           gf_topics[tap->topic].name, input->partition, (long long)input->at, (long long)input->end);
+            return gf_fail(error, GF_E_UNAVAILABLE,
+                           "%s partition %u: nothing arrives at offset %lld, end is %lld",
+                           gf_topics[tap->topic].name, input->partition, (long long)input->at,
+                           (long long)input->end);
         }
     }
     return GF_OK;
@@ -171,7 +179,8 @@ input_next(struct tap *tap, struct input **out, struct gf_error *error)
         const struct gf_record *record = &input->records[input->record_at];
         if (tap->to.is_set && tap->to.is_time && record->timestamp.us >= tap->to.time.us) {
             input->is_over = true;
-        } else if (*out == NULL || record->timestamp.us < (*out)->records[(*out)->record_at].timestamp.us) {
+        } else if (*out == NULL ||
+                   record->timestamp.us < (*out)->records[(*out)->record_at].timestamp.us) {
             *out = input;
         }
     }
@@ -188,8 +197,9 @@ wait_for_more(struct tap *tap, bool *over_out, struct gf_error *error)
         struct input *input = &tap->inputs[i];
         int64_t first = 0;
         rc = input_freeze(tap, input, &first, error);
-        *over_out = *over_out && (input->is_over ||
-                                  (tap->to.is_set && !tap->to.is_time && input->at >= tap->to.offset));
+        *over_out =
+            *over_out &&
+            (input->is_over || (tap->to.is_set && !tap->to.is_time && input->at >= tap->to.offset));
     }
     if (rc == GF_OK && !*over_out) {
         tap->job.clock->sleep(tap->job.clock, (struct gf_duration){WAIT_US});
@@ -202,7 +212,8 @@ records_print(struct tap *tap, struct gf_error *error)
 {
     bool over = false;
     enum gf_rc rc = GF_OK;
-    while (rc == GF_OK && !over && !gf_signals_stop_is_wanted() && (tap->limit < 0 || tap->printed < tap->limit)) {
+    while (rc == GF_OK && !over && !gf_signals_stop_is_wanted() &&
+           (tap->limit < 0 || tap->printed < tap->limit)) {
         struct input *input = NULL;
         rc = input_next(tap, &input, error);
         if (rc != GF_OK) {
@@ -214,12 +225,14 @@ records_print(struct tap *tap, struct gf_error *error)
             continue;
         }
         const struct gf_record *record = &input->records[input->record_at++];
-        if (tap->key != NULL && !(record->has_key && gf_span_equal(record->key, gf_span_text(tap->key)))) {
+        if (tap->key != NULL &&
+            !(record->has_key && gf_span_equal(record->key, gf_span_text(tap->key)))) {
             continue;
         }
         rc = line_make(&tap->line, record, error);
         if (rc == GF_OK) {
-            rc = fwrite(tap->line.text, 1, tap->line.length, stdout) == tap->line.length ? GF_OK : GF_E_IO;
+            rc = fwrite(tap->line.text, 1, tap->line.length, stdout) == tap->line.length ? GF_OK
+                                                                                         : GF_E_IO;
             tap->printed++;
         }
     }
@@ -271,7 +284,9 @@ option_take(const struct verb *verb, struct tap *tap, int option)
     case OPTION_FROM:
     case OPTION_TO:
         if (!bound_parse(optarg, option == OPTION_FROM ? &tap->from : &tap->to)) {
-            return verb_usage(verb, "%s is neither an offset nor a time (2016-01-31 or 2016-01-31T10:00:00Z)", optarg);
+            return verb_usage(
+                verb, "%s is neither an offset nor a time (2016-01-31 or 2016-01-31T10:00:00Z)",
+                optarg);
         }
         break;
     case OPTION_PARTITION:
@@ -310,7 +325,8 @@ topic_take(const struct verb *verb, struct tap *tap, const char *name)
     for (int i = 0; i < GF_TOPIC_COUNT; i++) {
         gf_suggestion_offer(&suggestion, gf_topics[i].name);
         const size_t length = strlen(names);
-        snprintf(names + length, sizeof(names) - length, "%s%s", i == 0 ? "" : ", ", gf_topics[i].name);
+        snprintf(names + length, sizeof(names) - length, "%s%s", i == 0 ? "" : ", ",
+                 gf_topics[i].name);
     }
     if (suggestion.best != NULL) {
         return verb_usage(verb, "there is no topic %s; did you mean %s?", name, suggestion.best);
@@ -337,8 +353,9 @@ configure(const struct verb *verb, struct tap *tap)
     if (complaints == NULL) {
         return GF_E_NO_MEMORY;
     }
-    const enum gf_rc rc = gf_config_parse("command line", text, sizeof(text) - 1, tap->flags.overrides,
-                                          tap->flags.override_count + 1, &tap->job.config, complaints);
+    const enum gf_rc rc =
+        gf_config_parse("command line", text, sizeof(text) - 1, tap->flags.overrides,
+                        tap->flags.override_count + 1, &tap->job.config, complaints);
     gf_complaints_print(complaints, stderr);
     free(complaints);
     return rc;
@@ -348,7 +365,8 @@ static enum gf_rc
 log_open(struct tap *tap, struct gf_error *error)
 {
     const char *name = tap->log_name != NULL ? tap->log_name : tap->job.config->log;
-    enum gf_rc rc = job_log_open(tap->job.config, name, false, &tap->job.properties, &tap->job.log, error);
+    enum gf_rc rc =
+        job_log_open(tap->job.config, name, false, &tap->job.properties, &tap->job.log, error);
     if (rc != GF_OK) {
         return rc;
     }
@@ -411,9 +429,11 @@ tap_run(const struct verb *verb, int argc, char **argv)
 const struct verb verb_tap = {
     .name = "tap",
     .arguments = "LOG TOPIC [--follow] [--from OFFSET|TIME] [--to OFFSET|TIME] [--key KEY]…",
-    .doc = "Shows the records of a topic, decoded, one JSON object a line; LOG may be left out with -c.",
-    .examples = "  gridfold tap folder:demo/log fraud.flags --human\n"
-                "  gridfold tap kafka:broker:9092 -c config/gridfold-kafka.yaml dead.letters --follow\n",
+    .doc = "Shows the records of a topic, decoded, one JSON object a line; LOG may be left out "
+           "with -c.",
+    .examples =
+        "  gridfold tap folder:demo/log fraud.flags --human\n"
+        "  gridfold tap kafka:broker:9092 -c config/gridfold-kafka.yaml dead.letters --follow\n",
     .options = tap_options,
     .run = tap_run,
 };

@@ -1,5 +1,5 @@
-/* gridfold topics plan, gridfold topics create: the topics that the configuration needs against those there are. Nothing
- * here changes or deletes a topic that exists. */
+/* gridfold topics plan, gridfold topics create: the topics that the configuration needs against
+ * those there are. Nothing here changes or deletes a topic that exists. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +11,16 @@
 static const struct verb_option topics_options[] = {
     {"config", 'c', "CONFIG", "configuration file"},
     {"set", 0, "KEY=VALUE", "overrides one parameter; may be given often"},
-    {"retention", 0, "DAYS", "Kafka: least retention of inputs, outputs and journal (365); the rest is kept for ever"},
+    {"retention", 0, "DAYS",
+     "Kafka: least retention of inputs, outputs and journal (365); the rest is kept for ever"},
     {NULL, 0, NULL, NULL},
 };
 
 enum { OPTION_CONFIG, OPTION_SET, OPTION_RETENTION };
 
-#define RETENTION_DAYS 365
+#define RETENTION_DAYS     365
 #define RETENTION_DAYS_MAX 36500
-#define MS_PER_DAY (24 * INT64_C(3600000))
+#define MS_PER_DAY         (24 * INT64_C(3600000))
 
 struct topics {
     struct job job;
@@ -29,7 +30,8 @@ struct topics {
     struct gf_kafka_topic wanted[GF_TOPIC_COUNT], there[GF_TOPIC_COUNT];
     struct gf_kafka_difference differences[GF_KAFKA_DIFFERENCE_MAX];
     uint32_t difference_count;
-    bool is_later[GF_TOPIC_COUNT]; /* a folder's output topics come with its first commit, all at once */
+    bool is_later[GF_TOPIC_COUNT]; /* a folder's output topics come with its first commit, all at
+                                      once */
 };
 
 /* ---- folder ---- */
@@ -40,7 +42,8 @@ folder_list(struct topics *topics, struct gf_error *error)
 {
     struct job *job = &topics->job;
     memset(topics->there, 0, sizeof(topics->there));
-    enum gf_rc rc = job_log_open(job->config, job->config->log, false, &job->properties, &job->log, error);
+    enum gf_rc rc =
+        job_log_open(job->config, job->config->log, false, &job->properties, &job->log, error);
     if (rc == GF_E_NOT_FOUND) {
         return GF_OK; /* no folder yet */
     }
@@ -90,18 +93,19 @@ compare(struct topics *topics, struct gf_error *error)
         rc = folder_list(topics, error);
         folder_expect(topics);
     } else {
-        rc = gf_kafka_admin_list(&topics->kafka, topics->wanted, GF_TOPIC_COUNT, topics->there, error);
+        rc = gf_kafka_admin_list(&topics->kafka, topics->wanted, GF_TOPIC_COUNT, topics->there,
+                                 error);
     }
     if (rc == GF_OK) {
-        topics->difference_count =
-            gf_kafka_topics_compare(topics->wanted, topics->there, GF_TOPIC_COUNT, topics->differences);
+        topics->difference_count = gf_kafka_topics_compare(topics->wanted, topics->there,
+                                                           GF_TOPIC_COUNT, topics->differences);
     }
     return rc;
 }
 
 static enum gf_rc
-topics_open(const struct verb *verb, const struct job_flags *flags, int64_t retention_days, struct topics *topics,
-            bool *said_out, struct gf_error *error)
+topics_open(const struct verb *verb, const struct job_flags *flags, int64_t retention_days,
+            struct topics *topics, bool *said_out, struct gf_error *error)
 {
     enum gf_rc rc = job_configure(verb, flags, &topics->job);
     *said_out = rc != GF_OK;
@@ -110,9 +114,10 @@ topics_open(const struct verb *verb, const struct job_flags *flags, int64_t rete
     }
     const struct gf_config *config = topics->job.config;
     topics->is_folder = config->log_kind == GF_CONFIG_LOG_FOLDER;
-    topics->wish = (struct gf_kafka_wish){.shard_count = (uint32_t)config->partitions,
-                                          .replication = topics->is_folder ? 0 : (uint32_t)config->kafka.replication,
-                                          .retention_ms = retention_days * MS_PER_DAY};
+    topics->wish = (struct gf_kafka_wish){
+        .shard_count = (uint32_t)config->partitions,
+        .replication = topics->is_folder ? 0 : (uint32_t)config->kafka.replication,
+        .retention_ms = retention_days * MS_PER_DAY};
     if (!topics->is_folder) {
         rc = job_kafka_config(config, &topics->kafka, &topics->job.properties);
         topics->kafka.brokers = config->log_rest;
@@ -152,7 +157,8 @@ plan_print(const struct topics *topics)
                             : differences == 0  ? "ok"
                             : there == 0        ? "missing"
                                                 : "differs";
-        printf("%-32s %6u %6u  %-10s %s\n", wanted->name, wanted->partition_count, there, kept, state);
+        printf("%-32s %6u %6u  %-10s %s\n", wanted->name, wanted->partition_count, there, kept,
+               state);
     }
 }
 
@@ -233,7 +239,8 @@ topics_run(const struct verb *verb, int argc, char **argv)
         } else if (option == OPTION_SET) {
             flags.overrides[flags.override_count++] = optarg;
         } else if (option == OPTION_RETENTION && !days_parse(optarg, &retention_days)) {
-            return verb_usage(verb, "%s is no number of days from 1 to %d", optarg, RETENTION_DAYS_MAX);
+            return verb_usage(verb, "%s is no number of days from 1 to %d", optarg,
+                              RETENTION_DAYS_MAX);
         }
     }
     if (option == -2) {
@@ -250,7 +257,8 @@ topics_run(const struct verb *verb, int argc, char **argv)
     bool is_said = false;
     enum gf_rc rc = topics_open(verb, &flags, retention_days, topics, &is_said, &error);
     if (rc == GF_OK) {
-        rc = verb == &verb_topics_plan ? plan(topics, &exit_code, &error) : create(topics, &exit_code, &error);
+        rc = verb == &verb_topics_plan ? plan(topics, &exit_code, &error)
+                                       : create(topics, &exit_code, &error);
     }
     if (rc != GF_OK) {
         exit_code = is_said ? gf_rc_exit_code(rc) : verb_fail(verb, rc, &error);
@@ -273,7 +281,8 @@ const struct verb verb_topics_plan = {
 const struct verb verb_topics_create = {
     .name = "topics create",
     .arguments = "-c CONFIG [--retention DAYS]",
-    .doc = "Makes the topics that are missing, and says what differs and is left as it is (exit 1).",
+    .doc =
+        "Makes the topics that are missing, and says what differs and is left as it is (exit 1).",
     .examples = "  gridfold topics create -c config/gridfold-kafka.yaml\n"
                 "  gridfold topics create -c config/gridfold.yaml\n",
     .options = topics_options,

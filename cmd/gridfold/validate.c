@@ -22,14 +22,16 @@ enum { OPTION_CONFIG, OPTION_SET, OPTION_QUIET, OPTION_EFFECTIVE, OPTION_CONNECT
 static enum gf_rc
 log_check(struct job *job, struct gf_error *error)
 {
-    enum gf_rc rc = job_log_open(job->config, job->config->log, false, &job->properties, &job->log, error);
+    enum gf_rc rc =
+        job_log_open(job->config, job->config->log, false, &job->properties, &job->log, error);
     uint32_t missing = 0;
     for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_COUNT; topic++) {
         struct gf_source *source = gf_log_source(job->log);
         uint32_t count = 0;
         rc = source->ops->partitions(source, (enum gf_topic)topic, &count, error);
         /* A folder makes its output topics with their first commit. */
-        const bool is_made_later = job->config->log_kind == GF_CONFIG_LOG_FOLDER && topic >= GF_TOPIC_INPUT_COUNT;
+        const bool is_made_later =
+            job->config->log_kind == GF_CONFIG_LOG_FOLDER && topic >= GF_TOPIC_INPUT_COUNT;
         if (rc == GF_E_NOT_FOUND) {
             rc = GF_OK;
             if (!is_made_later) {
@@ -39,7 +41,8 @@ log_check(struct job *job, struct gf_error *error)
         }
     }
     if (rc == GF_OK && missing > 0) {
-        return gf_fail(error, GF_E_CONFIG, "%u topics are missing in %s; `gridfold topics create` makes them", missing,
+        return gf_fail(error, GF_E_CONFIG,
+                       "%u topics are missing in %s; `gridfold topics create` makes them", missing,
                        job->config->log);
     }
     return rc;
@@ -108,7 +111,8 @@ validate_run(const struct verb *verb, int argc, char **argv)
 const struct verb verb_validate = {
     .name = "validate",
     .arguments = "-c CONFIG [--effective] [--connect] [-q]",
-    .doc = "Checks a configuration: shows all errors at once, each with its place; exit 78 when there is one.",
+    .doc = "Checks a configuration: shows all errors at once, each with its place; exit 78 when "
+           "there is one.",
     .examples = "  gridfold validate -c config/gridfold.yaml\n"
                 "  gridfold validate -c my.yaml --set time.lateness=1h --effective\n",
     .options = validate_options,

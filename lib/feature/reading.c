@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "feature/reading.h"
@@ -8,6 +9,7 @@
 #define START_STEP_US (5 * GF_US_PER_MINUTE)
 /* More than 1e9 kWh in a slot is no customer; keeps every sum of a day inside int64. */
 #define ENERGY_MICRO_MAX INT64_C(1000000000000000)
+#define PHASE_COUNT_MAX 3
 /* Critical error, clock invalid, data not valid, power down. */
 #define STATUS_BITS_MASKING 0x87
 
@@ -43,6 +45,16 @@ reading_check(const struct gf_meter_reading *reading, struct gf_error *error)
     if (energy < 0) {
         return gf_fail(error, GF_E_BAD_FIELD,
                        "energy_micro_kwh: %lld is negative; export belongs to 1-0:2.8.0", (long long)energy);
+    }
+    if (reading->phases.count > PHASE_COUNT_MAX) {
+        return gf_fail(error, GF_E_BAD_FIELD, "phases: %u of them; a meter has at most %d", reading->phases.count,
+                       PHASE_COUNT_MAX);
+    }
+    for (uint32_t i = 0; i < reading->phases.count; i++) {
+        const struct gf_phase *const phase = &reading->phases.items[i];
+        if (!isfinite(phase->voltage_v) || !isfinite(phase->current_a) || !isfinite(phase->power_factor)) {
+            return gf_fail(error, GF_E_BAD_FIELD, "phases[%u]: a value is not a finite number", i);
+        }
     }
     if (reading->kind == GF_READING_KIND_INTERVAL) {
         const int64_t interval_us = reading->interval_s * GF_US_PER_S;

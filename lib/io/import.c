@@ -330,10 +330,11 @@ partitions_count(struct import *import, struct gf_error *error)
 {
     int64_t offset = 0;
     enum gf_rc rc = GF_OK;
+    struct gf_error end = {.text = ""};
     for (import->partitions = 0; rc == GF_OK; import->partitions += rc == GF_OK) {
-        rc = gf_folder_writer_next(import->writer, GF_TOPIC_METER_READINGS, import->partitions, &offset, error);
+        rc = gf_folder_writer_next(import->writer, GF_TOPIC_METER_READINGS, import->partitions, &offset, &end);
     }
-    return rc == GF_E_NOT_FOUND && import->partitions > 0 ? GF_OK : rc;
+    return rc == GF_E_NOT_FOUND && import->partitions > 0 ? GF_OK : gf_fail(error, rc, "%s", end.text);
 }
 
 static enum gf_rc

@@ -4,8 +4,8 @@
 
 #include "io/import_number.h"
 
-/* 10^37 fits in 128 bits: 18 digits of the text, 18 of the factor. Digits beyond are remembered as "not zero". */
-#define DIGIT_COUNT_MAX 18
+/* 10^38 fits in 128 bits: 20 digits of the text, 18 of the factor. Digits beyond are remembered as "not zero". */
+#define DIGIT_COUNT_MAX 20
 #define SHIFT_MAX       18
 
 struct digits {

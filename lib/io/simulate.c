@@ -10,15 +10,17 @@ static enum gf_rc
 options_check(const struct gf_simulate_options *options, struct gf_error *error)
 {
     if (options->customers == 0 || options->customers > GF_SIMULATE_CUSTOMER_COUNT_MAX) {
-        return gf_fail(error, GF_E_USAGE, "customers: 1 to %d, not %u", GF_SIMULATE_CUSTOMER_COUNT_MAX,
-                       options->customers);
+        return gf_fail(error, GF_E_USAGE, "customers: 1 to %d, not %u",
+                       GF_SIMULATE_CUSTOMER_COUNT_MAX, options->customers);
     }
     if (options->days == 0 || options->days > GF_SIMULATE_DAY_COUNT_MAX) {
-        return gf_fail(error, GF_E_USAGE, "days: 1 to %d, not %u", GF_SIMULATE_DAY_COUNT_MAX, options->days);
+        return gf_fail(error, GF_E_USAGE, "days: 1 to %d, not %u", GF_SIMULATE_DAY_COUNT_MAX,
+                       options->days);
     }
-    if (options->interval_s != 900 && options->interval_s != 1800 && options->interval_s != HOUR_S &&
-        options->interval_s != DAY_S) {
-        return gf_fail(error, GF_E_USAGE, "interval: 15m, 30m, 1h or 1d, not %u s", options->interval_s);
+    if (options->interval_s != 900 && options->interval_s != 1800 &&
+        options->interval_s != HOUR_S && options->interval_s != DAY_S) {
+        return gf_fail(error, GF_E_USAGE, "interval: 15m, 30m, 1h or 1d, not %u s",
+                       options->interval_s);
     }
     if (options->theft_ppm > PPM || options->arrears_ppm > PPM) {
         return gf_fail(error, GF_E_USAGE, "a rate is between 0 and 1");
@@ -33,7 +35,8 @@ options_check(const struct gf_simulate_options *options, struct gf_error *error)
 }
 
 /* A step of one customer. */
-typedef enum gf_rc customer_step(struct sim *sim, uint32_t partition, struct sim_customer *customer);
+typedef enum gf_rc customer_step(struct sim *sim, uint32_t partition,
+                                 struct sim_customer *customer);
 
 static enum gf_rc
 customers_step(struct sim *sim, customer_step *step)
@@ -103,6 +106,7 @@ slot_run(struct sim *sim, const struct sim_slot *slot)
             rc = sim_meter_slot(sim, partition, &sim->customers[i], slot);
         }
     }
+    sim->emitted_until = slot->end;
     if (rc == GF_OK && sim->options->progress != NULL) {
         sim->options->progress(sim->options->progress_context, &sim->summary);
     }
@@ -152,13 +156,15 @@ sim_fini(struct sim *sim)
 }
 
 enum gf_rc
-gf_simulate(const struct gf_simulate_options *options, struct gf_simulate_summary *out, struct gf_error *error)
+gf_simulate(const struct gf_simulate_options *options, struct gf_simulate_summary *out,
+            struct gf_error *error)
 {
     enum gf_rc rc = options_check(options, error);
     if (rc != GF_OK) {
         return rc;
     }
     struct sim sim = {.options = options, .error = error};
+    sim.emitted_until = GF_TIME_NONE;
     sim.bill_from = gf_day_start(options->zone, options->start_day);
     rc = sim_weights_make(&sim);
     if (rc == GF_OK) {
@@ -171,8 +177,10 @@ gf_simulate(const struct gf_simulate_options *options, struct gf_simulate_summar
         rc = days_run(&sim);
     }
     sim_fini(&sim);
-    if (rc == GF_OK && options->truth != NULL && (fflush(options->truth) != 0 || ferror(options->truth) != 0)) {
-        rc = gf_fail(error, errno == ENOSPC ? GF_E_NO_SPACE : GF_E_IO, "truth: %s", strerror(errno));
+    if (rc == GF_OK && options->truth != NULL &&
+        (fflush(options->truth) != 0 || ferror(options->truth) != 0)) {
+        rc =
+            gf_fail(error, errno == ENOSPC ? GF_E_NO_SPACE : GF_E_IO, "truth: %s", strerror(errno));
     }
     if (rc == GF_OK) {
         *out = sim.summary;

@@ -32,7 +32,8 @@ enum {
 };
 
 #define NEVER INT32_MAX
-/* Thefts begin here, in days after the start: a thief has an honest past that a detector can have learned. */
+/* Thefts begin here, in days after the start: a thief has an honest past that a detector can have
+ * learned. */
 #define THEFT_DAY_FIRST 35
 #define THEFT_DAY_SPAN  180
 #define EXCHANGE_SHARE  50000 /* of the meters in a year, in millionths */
@@ -51,12 +52,16 @@ archetype_choose(const struct sim *sim, struct sim_customer *out)
     static const struct {
         uint32_t percent;
         enum sim_archetype archetype;
-    } homes[] = {{45, SIM_EVENING_HOME}, {70, SIM_DAY_HOME}, {82, SIM_ELECTRIC_HEATING}, {88, SIM_NIGHT_WORKER},
+    } homes[] = {{45, SIM_EVENING_HOME},
+                 {70, SIM_DAY_HOME},
+                 {82, SIM_ELECTRIC_HEATING},
+                 {88, SIM_NIGHT_WORKER},
                  {100, SIM_PROSUMER}};
     const uint32_t class_draw = draw(sim, out->number, DRAW_CLASS, 100);
     const uint32_t home_draw = draw(sim, out->number, DRAW_ARCHETYPE, 100);
     if (class_draw >= 88) {
-        out->customer_class = class_draw >= 98 ? GF_CUSTOMER_CLASS_INDUSTRIAL : GF_CUSTOMER_CLASS_COMMERCIAL;
+        out->customer_class =
+            class_draw >= 98 ? GF_CUSTOMER_CLASS_INDUSTRIAL : GF_CUSTOMER_CLASS_COMMERCIAL;
         out->archetype = class_draw >= 98 ? SIM_FACTORY : SIM_SHOP;
         return;
     }
@@ -75,12 +80,14 @@ size_choose(const struct sim *sim, struct sim_customer *out)
     static const struct {
         double kwh, spread, peak; /* of a day; of its logarithm; demand over mean demand */
     } sizes[SIM_ARCHETYPE_COUNT] = {
-        [SIM_EVENING_HOME] = {8.0, 0.42, 8},  [SIM_DAY_HOME] = {9.0, 0.42, 8},  [SIM_ELECTRIC_HEATING] = {24, 0.30, 8},
-        [SIM_NIGHT_WORKER] = {7.0, 0.40, 8},  [SIM_PROSUMER] = {12.0, 0.35, 8}, [SIM_SHOP] = {45.0, 0.70, 5},
+        [SIM_EVENING_HOME] = {8.0, 0.42, 8},    [SIM_DAY_HOME] = {9.0, 0.42, 8},
+        [SIM_ELECTRIC_HEATING] = {24, 0.30, 8}, [SIM_NIGHT_WORKER] = {7.0, 0.40, 8},
+        [SIM_PROSUMER] = {12.0, 0.35, 8},       [SIM_SHOP] = {45.0, 0.70, 5},
         [SIM_FACTORY] = {1100.0, 0.80, 4},
     };
-    static const uint32_t capacities_w[] = {8000,   11000,  14500,   22000,   35000,   50000,   80000,
-                                            125000, 250000, 400000,  630000,  1000000, 1600000, 2500000};
+    static const uint32_t capacities_w[] = {8000,   11000,   14500,   22000,  35000,
+                                            50000,  80000,   125000,  250000, 400000,
+                                            630000, 1000000, 1600000, 2500000};
     const double size = sim_normal(sim, SIM_STREAM_PERSON, out->number, DRAW_SIZE);
     const double clipped = size < -2.5 ? -2.5 : size > 2.5 ? 2.5 : size;
     const double kwh = sizes[out->archetype].kwh * gf_exp(sizes[out->archetype].spread * clipped);
@@ -93,8 +100,10 @@ size_choose(const struct sim *sim, struct sim_customer *out)
     out->capacity_w = capacities_w[i];
     /* W x s / 3.6 is micro-kWh; an honest customer stays below what is contracted. */
     out->slot_micro_max = (int64_t)out->capacity_w * sim->options->interval_s * 95 / 360;
-    out->multiplier = out->capacity_w > 125000 ? (draw(sim, out->number, DRAW_MULTIPLIER, 2) == 0 ? 40 : 100) : 1;
-    out->solar_w = out->archetype == SIM_PROSUMER ? 3000 + 500 * draw(sim, out->number, DRAW_SOLAR, 15) : 0;
+    out->multiplier =
+        out->capacity_w > 125000 ? (draw(sim, out->number, DRAW_MULTIPLIER, 2) == 0 ? 40 : 100) : 1;
+    out->solar_w =
+        out->archetype == SIM_PROSUMER ? 3000 + 500 * draw(sim, out->number, DRAW_SOLAR, 15) : 0;
 }
 
 static void
@@ -104,12 +113,14 @@ terms_choose(const struct sim *sim, struct sim_customer *out)
     const uint32_t protection_draw = draw(sim, out->number, DRAW_PROTECTION, 1000);
     out->area = (uint8_t)draw(sim, out->number, DRAW_AREA, SIM_AREA_COUNT);
     if (out->customer_class != GF_CUSTOMER_CLASS_RESIDENTIAL) {
-        out->plan = out->customer_class == GF_CUSTOMER_CLASS_COMMERCIAL ? SIM_PLAN_SHOP : SIM_PLAN_INDUSTRY;
+        out->plan =
+            out->customer_class == GF_CUSTOMER_CLASS_COMMERCIAL ? SIM_PLAN_SHOP : SIM_PLAN_INDUSTRY;
         return;
     }
     out->plan = plan_draw < 45 ? SIM_PLAN_FLAT : plan_draw < 75 ? SIM_PLAN_TIME : SIM_PLAN_DYNAMIC;
     if (protection_draw < 30) {
-        out->protection = protection_draw < 25 ? GF_PROTECTION_KIND_VULNERABLE : GF_PROTECTION_KIND_MEDICAL;
+        out->protection =
+            protection_draw < 25 ? GF_PROTECTION_KIND_VULNERABLE : GF_PROTECTION_KIND_MEDICAL;
         out->plan = SIM_PLAN_CARE;
     }
 }
@@ -122,11 +133,13 @@ register_choose(const struct sim *sim, struct sim_customer *out)
     for (uint32_t i = 0; i < out->digits; i++) {
         size *= 10;
     }
-    const uint64_t stand = gf_random_below(sim->options->seed, sim_stream_of(SIM_STREAM_PERSON, out->number),
-                                           DRAW_REGISTER, (uint64_t)size * 4 / 5);
+    const uint64_t stand =
+        gf_random_below(sim->options->seed, sim_stream_of(SIM_STREAM_PERSON, out->number),
+                        DRAW_REGISTER, (uint64_t)size * 4 / 5);
     out->register_start = (int64_t)stand;
     if (draw(sim, out->number, DRAW_NEAR_END, 100) == 0) { /* passes its end within the year */
-        out->register_start = size - out->daily_micro / out->multiplier * (3 + (int64_t)(stand % 200));
+        out->register_start =
+            size - out->daily_micro / out->multiplier * (3 + (int64_t)(stand % 200));
         out->register_start = out->register_start < 0 ? 0 : out->register_start;
     }
 }
@@ -140,13 +153,15 @@ fate_choose(const struct sim *sim, struct sim_customer *out)
     out->theft_day = out->exchange_day = out->arrears_day = out->vacant_day = NEVER;
     if (draw(sim, number, DRAW_THEFT, PPM) < options->theft_ppm) {
         const uint32_t kind = draw(sim, number, DRAW_THEFT_KIND, 10);
-        out->theft = kind < 4 ? SIM_THEFT_SCALE : kind < 8 || !options->with_registers ? SIM_THEFT_BYPASS
-                                                                                        : SIM_THEFT_REGISTER;
-        out->theft_day = start + THEFT_DAY_FIRST + (int32_t)draw(sim, number, DRAW_THEFT_DAY, THEFT_DAY_SPAN);
+        out->theft = kind < 4                               ? SIM_THEFT_SCALE
+                     : kind < 8 || !options->with_registers ? SIM_THEFT_BYPASS
+                                                            : SIM_THEFT_REGISTER;
+        out->theft_day =
+            start + THEFT_DAY_FIRST + (int32_t)draw(sim, number, DRAW_THEFT_DAY, THEFT_DAY_SPAN);
         const uint32_t share = draw(sim, number, DRAW_THEFT_SHARE, 1000);
         out->theft_ppm = 100000 + share * 700;
-        out->bypass_from_hour = (uint8_t)(20 + share % 4);
-        out->bypass_hours = (uint8_t)(6 + share % 5);
+        out->bypass_from_hour = (uint8_t)(18 + share % 4); /* evening and night */
+        out->bypass_hours = (uint8_t)(8 + share % 6);
     } else if (out->customer_class == GF_CUSTOMER_CLASS_RESIDENTIAL &&
                draw(sim, number, DRAW_VACANT, PPM) < VACANT_SHARE) {
         out->vacant_day = start + 30 + (int32_t)draw(sim, number, DRAW_VACANT_DAY, 300);
@@ -207,7 +222,7 @@ sim_customers_make(struct sim *sim)
     return GF_OK;
 }
 
-/* Two holidays a year: 5 to 18 days, the house at a sixth of its use. */
+/* Two holidays a year, of 3 to 12 days, one in sixteen three weeks long: the house at a sixth of its use. */
 static bool
 is_away(const struct sim *sim, const struct sim_customer *customer)
 {
@@ -215,7 +230,8 @@ is_away(const struct sim *sim, const struct sim_customer *customer)
     for (uint32_t i = 0; i < VACATION_COUNT; i++) {
         const uint64_t bits =
             sim_draw(sim, SIM_STREAM_VACATION, customer->number, (uint64_t)year * VACATION_COUNT + i);
-        const int32_t from = (int32_t)(bits % 347), length = 5 + (int32_t)((bits >> 32) % 14);
+        const int32_t from = (int32_t)(bits % 344);
+        const int32_t length = (bits >> 56) % 16 == 0 ? 21 : 3 + (int32_t)((bits >> 32) % 10);
         if (day >= from && day < from + length) {
             return true;
         }
@@ -239,7 +255,8 @@ sim_customer_day(struct sim *sim, struct sim_customer *customer)
     const int32_t vacant_days = sim->today.day - customer->vacant_day;
     if (vacant_days >= 0 && vacant_days < 10 + (int32_t)(customer->number % 30)) {
         if (vacant_days == 0) {
-            sim_truth(sim, GF_FACT_VACANT, customer, sim->today.start, ",\"days\":%u", 10 + customer->number % 30);
+            sim_truth(sim, GF_FACT_VACANT, customer, sim->today.start, ",\"days\":%u",
+                      10 + customer->number % 30);
         }
         customer->day_micro = 0;
     }

@@ -1,34 +1,51 @@
-/* Load shapes, weather and the slots of a local day. Reals are used for what becomes a table of integers; they come from
- * basic operations and base/real.h alone, so they are the same everywhere. */
+/* Load shapes, weather and the slots of a local day. Reals are used for what becomes a table of
+ * integers; they come from basic operations and base/real.h alone, so they are the same everywhere.
+ */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "base/real.h"
 #include "io/simulate_private.h"
 
-#define PI        3.14159265358979323846
+#define PI         3.14159265358979323846
 #define HOUR_COUNT 24
 
-/* Use of an hour of a working day and of a weekend day, in parts of any size. After standard load profiles: H0 for homes,
- * G1 for shops, G3 for factories; night heating runs while the tariff is low. */
+/* Use of an hour of a working day and of a weekend day, in parts of any size. After standard load
+ * profiles: H0 for homes, G1 for shops, G3 for factories; night heating runs while the tariff is
+ * low. */
 static const uint8_t shapes[SIM_ARCHETYPE_COUNT][2][HOUR_COUNT] = {
-    [SIM_EVENING_HOME] = {{18, 14, 12, 12, 12, 15, 28, 36, 30, 24, 22, 24, 30, 26, 22, 22, 28, 44, 62, 74, 72, 60, 44, 28},
-                          {24, 18, 15, 13, 13, 14, 18, 28, 42, 50, 52, 54, 58, 50, 42, 38, 40, 50, 62, 68, 62, 52, 42, 32}},
-    [SIM_DAY_HOME] = {{16, 14, 13, 13, 13, 16, 26, 38, 46, 48, 48, 54, 60, 50, 42, 40, 42, 48, 54, 54, 48, 40, 30, 20},
-                      {18, 15, 13, 13, 13, 15, 20, 32, 46, 52, 54, 58, 62, 52, 44, 40, 42, 48, 54, 54, 48, 40, 32, 24}},
-    [SIM_ELECTRIC_HEATING] = {{70, 72, 72, 72, 70, 66, 48, 34, 24, 20, 20, 26, 34, 34, 22, 18, 20, 30, 36, 38, 36, 34, 56, 66},
-                              {70, 72, 72, 72, 70, 66, 52, 36, 30, 28, 28, 32, 40, 38, 28, 24, 26, 32, 38, 40, 38, 36, 56, 66}},
-    [SIM_NIGHT_WORKER] = {{46, 42, 38, 36, 34, 30, 34, 30, 16, 13, 12, 12, 12, 13, 18, 34, 46, 50, 48, 44, 40, 38, 40, 44},
-                          {46, 44, 40, 36, 32, 28, 28, 30, 28, 26, 26, 32, 40, 42, 38, 36, 40, 46, 52, 52, 48, 46, 46, 48}},
-    [SIM_PROSUMER] = {{18, 15, 14, 14, 14, 16, 28, 38, 40, 40, 42, 48, 54, 46, 38, 36, 40, 50, 60, 64, 58, 46, 34, 24},
-                      {20, 16, 15, 14, 14, 15, 20, 32, 46, 52, 56, 60, 62, 54, 46, 42, 44, 50, 58, 60, 54, 46, 36, 26}},
-    [SIM_SHOP] = {{12, 12, 12, 12, 12, 14, 22, 38, 62, 76, 80, 80, 78, 76, 76, 74, 72, 70, 62, 44, 26, 18, 14, 12},
-                  {12, 12, 12, 12, 12, 12, 14, 20, 34, 46, 50, 50, 46, 38, 28, 20, 16, 14, 14, 14, 14, 13, 12, 12}},
-    [SIM_FACTORY] = {{34, 34, 34, 36, 42, 58, 78, 86, 88, 90, 88, 86, 84, 86, 88, 84, 76, 68, 62, 58, 54, 48, 42, 36},
-                     {30, 30, 30, 30, 30, 32, 34, 36, 36, 36, 36, 36, 34, 32, 32, 30, 30, 30, 30, 30, 30, 30, 30, 30}},
+    [SIM_EVENING_HOME] = {{18, 14, 12, 12, 12, 15, 28, 36, 30, 24, 22, 24,
+                           30, 26, 22, 22, 28, 44, 62, 74, 72, 60, 44, 28},
+                          {24, 18, 15, 13, 13, 14, 18, 28, 42, 50, 52, 54,
+                           58, 50, 42, 38, 40, 50, 62, 68, 62, 52, 42, 32}},
+    [SIM_DAY_HOME] = {{16, 14, 13, 13, 13, 16, 26, 38, 46, 48, 48, 54,
+                       60, 50, 42, 40, 42, 48, 54, 54, 48, 40, 30, 20},
+                      {18, 15, 13, 13, 13, 15, 20, 32, 46, 52, 54, 58,
+                       62, 52, 44, 40, 42, 48, 54, 54, 48, 40, 32, 24}},
+    [SIM_ELECTRIC_HEATING] = {{70, 72, 72, 72, 70, 66, 48, 34, 24, 20, 20, 26,
+                               34, 34, 22, 18, 20, 30, 36, 38, 36, 34, 56, 66},
+                              {70, 72, 72, 72, 70, 66, 52, 36, 30, 28, 28, 32,
+                               40, 38, 28, 24, 26, 32, 38, 40, 38, 36, 56, 66}},
+    [SIM_NIGHT_WORKER] = {{46, 42, 38, 36, 34, 30, 34, 30, 16, 13, 12, 12,
+                           12, 13, 18, 34, 46, 50, 48, 44, 40, 38, 40, 44},
+                          {46, 44, 40, 36, 32, 28, 28, 30, 28, 26, 26, 32,
+                           40, 42, 38, 36, 40, 46, 52, 52, 48, 46, 46, 48}},
+    [SIM_PROSUMER] = {{18, 15, 14, 14, 14, 16, 28, 38, 40, 40, 42, 48,
+                       54, 46, 38, 36, 40, 50, 60, 64, 58, 46, 34, 24},
+                      {20, 16, 15, 14, 14, 15, 20, 32, 46, 52, 56, 60,
+                       62, 54, 46, 42, 44, 50, 58, 60, 54, 46, 36, 26}},
+    [SIM_SHOP] = {{12, 12, 12, 12, 12, 14, 22, 38, 62, 76, 80, 80,
+                   78, 76, 76, 74, 72, 70, 62, 44, 26, 18, 14, 12},
+                  {12, 12, 12, 12, 12, 12, 14, 20, 34, 46, 50, 50,
+                   46, 38, 28, 20, 16, 14, 14, 14, 14, 13, 12, 12}},
+    [SIM_FACTORY] = {{34, 34, 34, 36, 42, 58, 78, 86, 88, 90, 88, 86,
+                      84, 86, 88, 84, 76, 68, 62, 58, 54, 48, 42, 36},
+                     {30, 30, 30, 30, 30, 32, 34, 36, 36, 36, 36, 36,
+                      34, 32, 32, 30, 30, 30, 30, 30, 30, 30, 30, 30}},
 };
 
-/* Part of a shape at a second of the day, in 1/3,600 of its unit: straight from the middle of an hour to the next. */
+/* Part of a shape at a second of the day, in 1/3,600 of its unit: straight from the middle of an
+ * hour to the next. */
 static int64_t
 shape_at(const uint8_t shape[HOUR_COUNT], int32_t second)
 {
@@ -59,12 +76,14 @@ enum gf_rc
 sim_weights_make(struct sim *sim)
 {
     sim->weight_count = DAY_S / sim->options->interval_s;
-    sim->weights = calloc((size_t)SIM_ARCHETYPE_COUNT * 2 * sim->weight_count, sizeof *sim->weights);
+    sim->weights =
+        calloc((size_t)SIM_ARCHETYPE_COUNT * 2 * sim->weight_count, sizeof *sim->weights);
     if (sim->weights == NULL) {
         return gf_fail(sim->error, GF_E_NO_MEMORY, "no memory to simulate");
     }
     for (uint32_t i = 0; i < SIM_ARCHETYPE_COUNT; i++) {
-        weights_fill(sim->weights + (size_t)i * 2 * sim->weight_count, sim->weight_count, shapes[i]);
+        weights_fill(sim->weights + (size_t)i * 2 * sim->weight_count, sim->weight_count,
+                     shapes[i]);
     }
     return GF_OK;
 }
@@ -123,7 +142,8 @@ seasons_make(struct sim_day *out)
 int32_t
 sim_solar_ppm(const struct sim_day *day, int32_t second)
 {
-    const double season = gf_sin(2 * PI * ((day->day - 80) % 1461) / 365.25); /* 0 at the equinox of March */
+    const double season =
+        gf_sin(2 * PI * ((day->day - 80) % 1461) / 365.25); /* 0 at the equinox of March */
     const double half_day = (6 + 2.1 * season) * HOUR_S;
     const double from_noon = second - 12.5 * HOUR_S;
     const double place = (from_noon < 0 ? -from_noon : from_noon) / half_day;
@@ -138,15 +158,18 @@ static void
 slot_make(const struct sim *sim, const struct sim_day *day, uint32_t index, struct sim_slot *out)
 {
     const int64_t interval_us = (int64_t)sim->options->interval_s * GF_US_PER_S;
-    *out = (struct sim_slot){.start = {day->start.us + (int64_t)index * interval_us}, .index = index};
+    *out =
+        (struct sim_slot){.start = {day->start.us + (int64_t)index * interval_us}, .index = index};
     out->end.us = out->start.us + interval_us;
-    const int64_t local_s = out->start.us / GF_US_PER_S + gf_zone_offset(sim->options->zone, out->start);
+    const int64_t local_s =
+        out->start.us / GF_US_PER_S + gf_zone_offset(sim->options->zone, out->start);
     const int32_t second = (int32_t)(local_s - (int64_t)day->day * DAY_S);
     assert(second >= 0 && second < DAY_S);
     out->hour = (uint32_t)second / HOUR_S;
     const uint32_t place = (uint32_t)second / sim->options->interval_s;
     for (uint32_t i = 0; i < SIM_ARCHETYPE_COUNT; i++) {
-        out->weight[i] = sim->weights[((size_t)i * 2 + (day->is_weekend ? 1 : 0)) * sim->weight_count + place];
+        out->weight[i] =
+            sim->weights[((size_t)i * 2 + (day->is_weekend ? 1 : 0)) * sim->weight_count + place];
     }
     const bool is_daily = sim->options->interval_s == DAY_S;
     for (uint32_t i = 0; i < SIM_PLAN_COUNT; i++) {
@@ -154,7 +177,8 @@ slot_make(const struct sim *sim, const struct sim_day *day, uint32_t index, stru
         const uint32_t minute = is_daily ? UINT32_MAX : (uint32_t)second / 60;
         out->band[i] = (uint8_t)sim_plan_band((enum sim_plan)i, minute, day->is_weekend);
     }
-    out->solar_ppm = is_daily ? 0 : sim_solar_ppm(day, second + (int32_t)sim->options->interval_s / 2);
+    out->solar_ppm =
+        is_daily ? 0 : sim_solar_ppm(day, second + (int32_t)sim->options->interval_s / 2);
 }
 
 void

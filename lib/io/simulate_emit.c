@@ -24,8 +24,8 @@ gf_simulate_fact_name(enum gf_simulate_fact fact)
 }
 
 enum gf_rc
-sim_emit(struct sim *sim, enum gf_topic topic, uint32_t partition, struct gf_span key, struct gf_time timestamp,
-         const void *body)
+sim_emit(struct sim *sim, enum gf_topic topic, uint32_t partition, struct gf_span key,
+         struct gf_time timestamp, const void *body)
 {
     uint8_t data[BODY_SIZE_MAX];
     struct gf_writer writer = gf_writer_of(data, sizeof data);
@@ -71,21 +71,25 @@ sim_id(char kind, uint32_t number, uint32_t generation, char out[SIM_ID_SIZE])
 }
 
 enum gf_rc
-sim_emit_reading(struct sim *sim, uint32_t partition, const struct sim_customer *customer, struct gf_time arrival,
-                 const struct gf_meter_reading *reading)
+sim_emit_reading(struct sim *sim, uint32_t partition, const struct sim_customer *customer,
+                 struct gf_time arrival, const struct gf_meter_reading *reading)
 {
     char id[SIM_ID_SIZE];
     const uint32_t size = sim_id('C', customer->number, 0, id);
-    return sim_emit(sim, GF_TOPIC_METER_READINGS, partition, gf_span_of(id, size), arrival, reading);
+    return sim_emit(sim, GF_TOPIC_METER_READINGS, partition, gf_span_of(id, size), arrival,
+                    reading);
 }
 
 enum gf_rc
-sim_emit_contract(struct sim *sim, uint32_t partition, const struct sim_customer *customer, struct gf_time issued_at)
+sim_emit_contract(struct sim *sim, uint32_t partition, const struct sim_customer *customer,
+                  struct gf_time issued_at)
 {
     char key[SIM_ID_SIZE], contract_id[SIM_ID_SIZE], meter_id[SIM_ID_SIZE], area[16];
     const struct gf_span key_span = gf_span_of(key, sim_id('C', customer->number, 0, key));
-    const struct gf_time valid_from = {gf_day_start(sim->options->zone, sim->options->start_day).us - CONTRACT_AGE};
-    const struct gf_protection protection = {.kind = customer->protection, .valid_from = valid_from};
+    const struct gf_time valid_from = {
+        gf_day_start(sim->options->zone, sim->options->start_day).us - CONTRACT_AGE};
+    const struct gf_protection protection = {.kind = customer->protection,
+                                             .valid_from = valid_from};
     const struct gf_contract_meter meter = {
         .meter_id = gf_span_of(meter_id, sim_id('M', customer->number, 1, meter_id)),
         .digits = customer->digits,
@@ -122,8 +126,8 @@ sim_put_off(struct sim *sim, uint32_t partition, const struct sim_item *item)
 }
 
 static enum gf_rc
-event_emit(struct sim *sim, uint32_t partition, struct gf_span key, const struct sim_customer *customer,
-           const struct sim_item *item)
+event_emit(struct sim *sim, uint32_t partition, struct gf_span key,
+           const struct sim_customer *customer, const struct sim_item *item, struct gf_time stamp)
 {
     char id[SIM_ID_SIZE], new_id[SIM_ID_SIZE];
     const bool is_exchange = item->code == GF_METER_EVENT_CODE_EXCHANGE;
@@ -135,21 +139,25 @@ event_emit(struct sim *sim, uint32_t partition, struct gf_span key, const struct
     };
     if (is_exchange) {
         event.has_new_meter_id = event.has_old_end_micro_kwh = event.has_new_start_micro_kwh = true;
-        event.new_meter_id = gf_span_of(new_id, sim_id('M', customer->number, item->generation + 1u, new_id));
+        event.new_meter_id =
+            gf_span_of(new_id, sim_id('M', customer->number, item->generation + 1u, new_id));
         event.old_end_micro_kwh.micro_kwh = item->a;
         event.new_start_micro_kwh.micro_kwh = item->b;
     }
-    return sim_emit(sim, GF_TOPIC_METER_EVENTS, partition, key, item->time, &event);
+    return sim_emit(sim, GF_TOPIC_METER_EVENTS, partition, key, stamp, &event);
 }
 
-/* "I00000001-2024-01" of the month that begins at `from`; payments count on: "P00000001-2024-01-1". */
+/* "I00000001-2024-01" of the month that begins at `from`; payments count on: "P00000001-2024-01-1".
+ */
 static struct gf_span
-paper_id(const struct sim *sim, char kind, uint32_t number, struct gf_time from, uint32_t part, char out[SIM_ID_SIZE])
+paper_id(const struct sim *sim, char kind, uint32_t number, struct gf_time from, uint32_t part,
+         char out[SIM_ID_SIZE])
 {
     struct gf_civil civil;
     gf_civil_of(sim->options->zone, from, &civil);
     const uint32_t start = sim_id(kind, number, 0, out);
-    int size = snprintf(out + start, SIM_ID_SIZE - start, "-%04d-%02d", (int)civil.year, civil.month);
+    int size =
+        snprintf(out + start, SIM_ID_SIZE - start, "-%04d-%02d", (int)civil.year, civil.month);
     if (part > 0) {
         size += snprintf(out + start + size, SIM_ID_SIZE - start - (uint32_t)size, "-%u", part);
     }
@@ -157,8 +165,8 @@ paper_id(const struct sim *sim, char kind, uint32_t number, struct gf_time from,
 }
 
 static enum gf_rc
-invoice_emit(struct sim *sim, uint32_t partition, struct gf_span key, const struct sim_customer *customer,
-             const struct sim_item *item)
+invoice_emit(struct sim *sim, uint32_t partition, struct gf_span key,
+             const struct sim_customer *customer, const struct sim_item *item, struct gf_time stamp)
 {
     char id[SIM_ID_SIZE];
     const struct gf_invoice invoice = {
@@ -173,17 +181,18 @@ invoice_emit(struct sim *sim, uint32_t partition, struct gf_span key, const stru
         .energy_micro_kwh = {item->b},
         .estimated_micro_kwh = {item->d},
     };
-    return sim_emit(sim, GF_TOPIC_BILLING_INVOICES, partition, key, item->time, &invoice);
+    return sim_emit(sim, GF_TOPIC_BILLING_INVOICES, partition, key, stamp, &invoice);
 }
 
 static enum gf_rc
-payment_emit(struct sim *sim, uint32_t partition, struct gf_span key, const struct sim_customer *customer,
-             const struct sim_item *item)
+payment_emit(struct sim *sim, uint32_t partition, struct gf_span key,
+             const struct sim_customer *customer, const struct sim_item *item, struct gf_time stamp)
 {
     char id[SIM_ID_SIZE], invoice_id[SIM_ID_SIZE], reversed_id[SIM_ID_SIZE];
     const bool is_reversal = item->kind == SIM_ITEM_REVERSAL;
     struct gf_payment payment = {
-        .payment_id = paper_id(sim, is_reversal ? 'R' : 'P', customer->number, item->since, item->part, id),
+        .payment_id =
+            paper_id(sim, is_reversal ? 'R' : 'P', customer->number, item->since, item->part, id),
         .received_at = item->time,
         .amount_micro = {item->a},
         .currency = gf_span_text(SIM_CURRENCY),
@@ -193,13 +202,15 @@ payment_emit(struct sim *sim, uint32_t partition, struct gf_span key, const stru
     };
     if (is_reversal) {
         payment.has_reversal_of = true;
-        payment.reversal_of = paper_id(sim, 'P', customer->number, item->since, item->part, reversed_id);
+        payment.reversal_of =
+            paper_id(sim, 'P', customer->number, item->since, item->part, reversed_id);
     }
-    return sim_emit(sim, GF_TOPIC_BILLING_PAYMENTS, partition, key, item->time, &payment);
+    return sim_emit(sim, GF_TOPIC_BILLING_PAYMENTS, partition, key, stamp, &payment);
 }
 
 static enum gf_rc
-late_reading_emit(struct sim *sim, uint32_t partition, const struct sim_customer *customer, const struct sim_item *item)
+late_reading_emit(struct sim *sim, uint32_t partition, const struct sim_customer *customer,
+                  const struct sim_item *item, struct gf_time stamp)
 {
     char id[SIM_ID_SIZE];
     const struct gf_meter_reading reading = {
@@ -213,26 +224,36 @@ late_reading_emit(struct sim *sim, uint32_t partition, const struct sim_customer
         .status_bits = (int32_t)item->b,
         .source = GF_READING_SOURCE_HEADEND,
     };
-    return sim_emit_reading(sim, partition, customer, item->time, &reading);
+    return sim_emit_reading(sim, partition, customer, stamp, &reading);
 }
 
 enum gf_rc
 sim_emit_due(struct sim *sim, uint32_t partition, struct gf_time time)
 {
     struct sim_queue *queue = &sim->queues[partition];
-    for (const struct sim_item *first; (first = sim_queue_first(queue)) != NULL && first->time.us <= time.us;) {
+    for (const struct sim_item *first;
+         (first = sim_queue_first(queue)) != NULL && first->time.us <= time.us;) {
         const struct sim_item item = *first;
         const struct sim_customer *customer = &sim->customers[item.place];
         char id[SIM_ID_SIZE];
         const struct gf_span key = gf_span_of(id, sim_id('C', customer->number, 0, id));
         sim_queue_pop(queue);
+        const struct gf_time stamp = gf_time_max(item.time, sim->emitted_until);
         enum gf_rc rc = GF_OK;
         switch ((enum sim_item_kind)item.kind) {
-        case SIM_ITEM_EVENT: rc = event_emit(sim, partition, key, customer, &item); break;
-        case SIM_ITEM_INVOICE: rc = invoice_emit(sim, partition, key, customer, &item); break;
+        case SIM_ITEM_EVENT:
+            rc = event_emit(sim, partition, key, customer, &item, stamp);
+            break;
+        case SIM_ITEM_INVOICE:
+            rc = invoice_emit(sim, partition, key, customer, &item, stamp);
+            break;
         case SIM_ITEM_PAYMENT:
-        case SIM_ITEM_REVERSAL: rc = payment_emit(sim, partition, key, customer, &item); break;
-        case SIM_ITEM_READING: rc = late_reading_emit(sim, partition, customer, &item); break;
+        case SIM_ITEM_REVERSAL:
+            rc = payment_emit(sim, partition, key, customer, &item, stamp);
+            break;
+        case SIM_ITEM_READING:
+            rc = late_reading_emit(sim, partition, customer, &item, stamp);
+            break;
         }
         if (rc != GF_OK) {
             return rc;
@@ -242,8 +263,8 @@ sim_emit_due(struct sim *sim, uint32_t partition, struct gf_time time)
 }
 
 void
-sim_truth(struct sim *sim, enum gf_simulate_fact fact, const struct sim_customer *customer, struct gf_time from,
-          const char *format, ...)
+sim_truth(struct sim *sim, enum gf_simulate_fact fact, const struct sim_customer *customer,
+          struct gf_time from, const char *format, ...)
 {
     sim->summary.facts[fact]++;
     if (sim->options->truth == NULL) {
@@ -251,8 +272,8 @@ sim_truth(struct sim *sim, enum gf_simulate_fact fact, const struct sim_customer
     }
     char time[GF_TIME_TEXT_SIZE];
     gf_time_print(from, time);
-    fprintf(sim->options->truth, "{\"customer\":\"C%08u\",\"kind\":\"%s\",\"from\":\"%s\"", customer->number,
-            gf_simulate_fact_name(fact), time);
+    fprintf(sim->options->truth, "{\"customer\":\"C%08u\",\"kind\":\"%s\",\"from\":\"%s\"",
+            customer->number, gf_simulate_fact_name(fact), time);
     va_list arguments;
     va_start(arguments, format);
     vfprintf(sim->options->truth, format, arguments);

@@ -1,5 +1,5 @@
-/* The market: tariff plans, day-ahead prices and supply of one zone, after the shape of the German ones: negative prices
- * when wind and sun are strong, spikes on still winter evenings. */
+/* The market: tariff plans, day-ahead prices and supply of one zone, after the shape of the German
+ * ones: negative prices when wind and sun are strong, spikes on still winter evenings. */
 #include <assert.h>
 
 #include "codec/records.h"
@@ -12,21 +12,29 @@
 #define HOUR_COUNT_MAX  25
 #define PUBLISH_MINUTES (12 * 60 + 45)
 
-#define BAND(band, on, from, to, cent)                                                                                \
-    {.name = GF_BAND_NAME_##band, .days = GF_BAND_DAYS_##on, .from_minute = (from) * 60, .to_minute = (to) * 60,      \
-     .price_e8_per_kwh = {(cent) * E8_PER_CENT}}
+#define BAND(band, on, from, to, cent)                                                             \
+    {                                                                                              \
+        .name = GF_BAND_NAME_##band, .days = GF_BAND_DAYS_##on, .from_minute = (from)*60,          \
+        .to_minute = (to)*60, .price_e8_per_kwh = {                                                \
+            (cent)*E8_PER_CENT                                                                     \
+        }                                                                                          \
+    }
 
-static const struct gf_band bands_time[] = {BAND(VALLEY, ALL, 0, 6, 24), BAND(PEAK, WEEKDAY, 17, 21, 39)};
-static const struct gf_band bands_dynamic[] = {BAND(VALLEY, ALL, 0, 6, 23), BAND(VALLEY, WEEKEND, 11, 16, 25),
-                                               BAND(PEAK, ALL, 17, 21, 38)};
-static const struct gf_band bands_shop[] = {BAND(VALLEY, ALL, 0, 6, 22), BAND(PEAK, WEEKDAY, 8, 12, 33),
-                                            BAND(PEAK, WEEKDAY, 17, 20, 33)};
-static const struct gf_band bands_industry[] = {BAND(VALLEY, ALL, 0, 6, 15), BAND(VALLEY, WEEKEND, 6, 24, 16),
-                                                BAND(PEAK, WEEKDAY, 8, 20, 22)};
+static const struct gf_band bands_time[] = {BAND(VALLEY, ALL, 0, 6, 24),
+                                            BAND(PEAK, WEEKDAY, 17, 21, 39)};
+static const struct gf_band bands_dynamic[] = {
+    BAND(VALLEY, ALL, 0, 6, 23), BAND(VALLEY, WEEKEND, 11, 16, 25), BAND(PEAK, ALL, 17, 21, 38)};
+static const struct gf_band bands_shop[] = {
+    BAND(VALLEY, ALL, 0, 6, 22), BAND(PEAK, WEEKDAY, 8, 12, 33), BAND(PEAK, WEEKDAY, 17, 20, 33)};
+static const struct gf_band bands_industry[] = {
+    BAND(VALLEY, ALL, 0, 6, 15), BAND(VALLEY, WEEKEND, 6, 24, 16), BAND(PEAK, WEEKDAY, 8, 20, 22)};
 
-#define PLAN(id, cent, bands_of, band_count, is_dynamic, is_for_protected)                                            \
-    {.tariff_id = {(const uint8_t *)(id), sizeof(id) - 1}, .version = 1, .base_price_e8_per_kwh = {(cent) * E8_PER_CENT}, \
-     .bands = {bands_of, band_count}, .dynamic = is_dynamic, .is_protected = is_for_protected}
+#define PLAN(id, cent, bands_of, band_count, is_dynamic, is_for_protected)                         \
+    {                                                                                              \
+        .tariff_id = {(const uint8_t *)(id), sizeof(id) - 1}, .version = 1,                        \
+        .base_price_e8_per_kwh = {(cent)*E8_PER_CENT}, .bands = {bands_of, band_count},            \
+        .dynamic = is_dynamic, .is_protected = is_for_protected                                    \
+    }
 
 static const struct gf_tariff_plan plans[SIM_PLAN_COUNT] = {
     [SIM_PLAN_FLAT] = PLAN("HOME-FLAT", 31, NULL, 0, false, false),
@@ -49,7 +57,8 @@ sim_plan_band(enum sim_plan plan, uint32_t minute, bool is_weekend)
     const struct gf_tariff_plan *of = &plans[plan];
     for (uint32_t i = 0; i < of->bands.count; i++) {
         const struct gf_band *band = &of->bands.items[i];
-        const bool is_day = band->days == GF_BAND_DAYS_ALL || (band->days == GF_BAND_DAYS_WEEKEND) == is_weekend;
+        const bool is_day =
+            band->days == GF_BAND_DAYS_ALL || (band->days == GF_BAND_DAYS_WEEKEND) == is_weekend;
         if (is_day && minute >= (uint32_t)band->from_minute && minute < (uint32_t)band->to_minute) {
             return i;
         }
@@ -61,7 +70,8 @@ struct gf_price
 sim_plan_price(enum sim_plan plan, uint32_t band)
 {
     const struct gf_tariff_plan *of = &plans[plan];
-    return band < of->bands.count ? of->bands.items[band].price_e8_per_kwh : of->base_price_e8_per_kwh;
+    return band < of->bands.count ? of->bands.items[band].price_e8_per_kwh
+                                  : of->base_price_e8_per_kwh;
 }
 
 enum gf_rc
@@ -70,9 +80,11 @@ sim_plans_publish(struct sim *sim)
     char names[SIM_AREA_COUNT][16];
     struct gf_span areas[SIM_AREA_COUNT];
     for (uint32_t i = 0; i < SIM_AREA_COUNT; i++) {
-        areas[i] = gf_span_of(names[i], (size_t)snprintf(names[i], sizeof names[i], "AREA-%02u", i + 1));
+        areas[i] =
+            gf_span_of(names[i], (size_t)snprintf(names[i], sizeof names[i], "AREA-%02u", i + 1));
     }
-    const struct gf_time published_at = gf_day_start(sim->options->zone, sim->options->start_day - 2);
+    const struct gf_time published_at =
+        gf_day_start(sim->options->zone, sim->options->start_day - 2);
     enum gf_rc rc = GF_OK;
     for (uint32_t i = 0; rc == GF_OK && i < SIM_PLAN_COUNT; i++) {
         struct gf_tariff_plan plan = plans[i];
@@ -123,14 +135,16 @@ price_of(const struct sim *sim, double residual_gw, uint64_t hour)
 }
 
 static void
-hour_make(const struct sim *sim, const struct market *market, uint32_t index, int32_t solar_ppm, struct market_hour *out)
+hour_make(const struct sim *sim, const struct market *market, uint32_t index, int32_t solar_ppm,
+          struct market_hour *out)
 {
     static const double demand_gw[24] = {44, 42, 41, 41, 42, 45, 51, 56, 59, 60, 60, 61,
                                          60, 59, 58, 57, 57, 59, 62, 61, 58, 54, 51, 47};
     const struct sim_day *day = &market->day;
     *out = (struct market_hour){.start = {day->start.us + index * GF_US_PER_HOUR}};
     const uint64_t hour = (uint64_t)(out->start.us / GF_US_PER_HOUR);
-    const int64_t local_s = out->start.us / GF_US_PER_S + gf_zone_offset(sim->options->zone, out->start);
+    const int64_t local_s =
+        out->start.us / GF_US_PER_S + gf_zone_offset(sim->options->zone, out->start);
     const uint32_t local_hour = (uint32_t)((local_s / HOUR_S) % 24);
     const double cold = day->temperature < 15 ? 15 - day->temperature : 0;
     const double demand = demand_gw[local_hour] * (day->is_weekend ? 0.86 : 1.0) + 0.35 * cold +
@@ -160,7 +174,8 @@ market_make(const struct sim *sim, int32_t day, struct market *out)
 }
 
 static enum gf_rc
-supply_emit(struct sim *sim, const struct market_hour *hour, struct gf_time published_at, bool is_actual)
+supply_emit(struct sim *sim, const struct market_hour *hour, struct gf_time published_at,
+            bool is_actual)
 {
     const struct gf_span zone = gf_span_text(SIM_MARKET_ZONE);
     const struct gf_supply_state state = {
@@ -215,7 +230,8 @@ sim_market_day(struct sim *sim, int32_t day, bool only_ahead)
     enum gf_rc rc = GF_OK;
     for (uint32_t i = 0; rc == GF_OK && i < today.hour_count; i++) {
         /* What was is known five minutes after the hour. */
-        const struct gf_time known_at = {today.hours[i].start.us + GF_US_PER_HOUR + 5 * GF_US_PER_MINUTE};
+        const struct gf_time known_at = {today.hours[i].start.us + GF_US_PER_HOUR +
+                                         5 * GF_US_PER_MINUTE};
         if (!is_published && known_at.us > publication.us) {
             is_published = true;
             rc = ahead_emit(sim, &tomorrow, publication);

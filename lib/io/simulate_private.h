@@ -1,5 +1,6 @@
-/* The parts of the simulator: day (weather, calendar, tables), customer (who there is), load (how much each uses), meter
- * (what the meter says of it), bill (invoices and payments), market (prices and supply), emit (records and truth). */
+/* The parts of the simulator: day (weather, calendar, tables), customer (who there is), load (how
+ * much each uses), meter (what the meter says of it), bill (invoices and payments), market (prices
+ * and supply), emit (records and truth). */
 #ifndef GF_IO_SIMULATE_PRIVATE_H
 #define GF_IO_SIMULATE_PRIVATE_H
 
@@ -56,7 +57,14 @@ enum sim_plan {
     SIM_PLAN_COUNT
 };
 
-enum sim_pay { SIM_PAY_DEBIT, SIM_PAY_TRANSFER, SIM_PAY_LATE, SIM_PAY_PARTLY, SIM_PAY_NEVER, SIM_PAY_REVERSED };
+enum sim_pay {
+    SIM_PAY_DEBIT,
+    SIM_PAY_TRANSFER,
+    SIM_PAY_LATE,
+    SIM_PAY_PARTLY,
+    SIM_PAY_NEVER,
+    SIM_PAY_REVERSED
+};
 
 enum sim_theft { SIM_HONEST, SIM_THEFT_SCALE, SIM_THEFT_BYPASS, SIM_THEFT_REGISTER };
 
@@ -68,15 +76,17 @@ struct sim_customer {
     uint8_t digits, pay, theft, meter_generation;
     uint8_t protection; /* enum gf_protection_kind; UNKNOWN: none */
     uint8_t bypass_from_hour, bypass_hours;
-    bool is_special; /* today: a fault, a theft or an export; else the meter says what is */
-    uint32_t theft_ppm;   /* share that the meter still counts */
-    int32_t theft_day, exchange_day, arrears_day, vacant_day; /* days after 1970; INT32_MAX: never */
+    bool is_special;    /* today: a fault, a theft or an export; else the meter says what is */
+    uint32_t theft_ppm; /* share that the meter still counts */
+    int32_t theft_day, exchange_day, arrears_day,
+        vacant_day; /* days after 1970; INT32_MAX: never */
     uint32_t solar_w;
 
     int64_t daily_micro;    /* mean use of a day */
     int64_t day_micro;      /* today's */
     int64_t slot_micro_max; /* what the connection can carry */
-    int64_t register_start, metered_micro; /* stand when the meter came; counted since, multiplier applied */
+    int64_t register_start,
+        metered_micro; /* stand when the meter came; counted since, multiplier applied */
     int64_t register_wraps;
     int64_t used_micro[SIM_BAND_COUNT_MAX]; /* since the last invoice */
     int64_t estimated_micro;
@@ -115,8 +125,10 @@ struct sim {
     uint32_t *partition_first;      /* [partitions + 1] */
     struct sim_queue *queues;       /* [partitions] */
     struct sim_day today;
-    struct gf_time bill_from; /* start of the period that runs */
-    int32_t *weights;         /* [archetype][day type][slot of 24 h] */
+    struct gf_time emitted_until; /* record timestamps never go back; a daily value of a day of 23
+                                     hours ends after it */
+    struct gf_time bill_from;     /* start of the period that runs */
+    int32_t *weights;             /* [archetype][day type][slot of 24 h] */
     uint32_t weight_count;
 };
 
@@ -133,7 +145,8 @@ sim_draw(const struct sim *sim, enum sim_stream stream, uint32_t who, uint64_t i
 }
 
 static inline uint32_t
-sim_below(const struct sim *sim, enum sim_stream stream, uint32_t who, uint64_t index, uint32_t limit)
+sim_below(const struct sim *sim, enum sim_stream stream, uint32_t who, uint64_t index,
+          uint32_t limit)
 {
     return (uint32_t)gf_random_below(sim->options->seed, sim_stream_of(stream, who), index, limit);
 }
@@ -155,14 +168,19 @@ GF_MUST_USE enum gf_rc sim_customers_make(struct sim *sim);
 /* Who uses how much today, and who is away. */
 void sim_customer_day(struct sim *sim, struct sim_customer *customer);
 
-/* simulate_meter.c: today's faults, thefts and exchanges; a slot; the stand at the end of the day. */
-GF_MUST_USE enum gf_rc sim_meter_day(struct sim *sim, uint32_t partition, struct sim_customer *customer);
-GF_MUST_USE enum gf_rc sim_meter_slot(struct sim *sim, uint32_t partition, struct sim_customer *customer,
-                                      const struct sim_slot *slot);
-GF_MUST_USE enum gf_rc sim_meter_stand(struct sim *sim, uint32_t partition, struct sim_customer *customer);
+/* simulate_meter.c: today's faults, thefts and exchanges; a slot; the stand at the end of the day.
+ */
+GF_MUST_USE enum gf_rc sim_meter_day(struct sim *sim, uint32_t partition,
+                                     struct sim_customer *customer);
+GF_MUST_USE enum gf_rc sim_meter_slot(struct sim *sim, uint32_t partition,
+                                      struct sim_customer *customer, const struct sim_slot *slot);
+GF_MUST_USE enum gf_rc sim_meter_stand(struct sim *sim, uint32_t partition,
+                                       struct sim_customer *customer);
 
-/* simulate_bill.c: the invoice of the period that ended with yesterday, and what the customer does about it. */
-GF_MUST_USE enum gf_rc sim_bill_month(struct sim *sim, uint32_t partition, struct sim_customer *customer);
+/* simulate_bill.c: the invoice of the period that ended with yesterday, and what the customer does
+ * about it. */
+GF_MUST_USE enum gf_rc sim_bill_month(struct sim *sim, uint32_t partition,
+                                      struct sim_customer *customer);
 
 /* simulate_market.c */
 const struct gf_tariff_plan *sim_plan_get(enum sim_plan plan);
@@ -170,25 +188,29 @@ const struct gf_tariff_plan *sim_plan_get(enum sim_plan plan);
 uint32_t sim_plan_band(enum sim_plan plan, uint32_t minute, bool is_weekend);
 struct gf_price sim_plan_price(enum sim_plan plan, uint32_t band);
 GF_MUST_USE enum gf_rc sim_plans_publish(struct sim *sim);
-/* Prices and forecasts of tomorrow, and supply as it was, of a day. The day before the first: `only_ahead`. */
+/* Prices and forecasts of tomorrow, and supply as it was, of a day. The day before the first:
+ * `only_ahead`. */
 GF_MUST_USE enum gf_rc sim_market_day(struct sim *sim, int32_t day, bool only_ahead);
 
 /* simulate_emit.c */
-GF_MUST_USE enum gf_rc sim_emit(struct sim *sim, enum gf_topic topic, uint32_t partition, struct gf_span key,
-                                struct gf_time timestamp, const void *body);
+GF_MUST_USE enum gf_rc sim_emit(struct sim *sim, enum gf_topic topic, uint32_t partition,
+                                struct gf_span key, struct gf_time timestamp, const void *body);
 #define SIM_ID_SIZE 24
 /* 'C' "C00000001", 'M' "M00000001-1" of the generation given. Returns the length; no NUL. */
 uint32_t sim_id(char kind, uint32_t number, uint32_t generation, char out[SIM_ID_SIZE]);
-GF_MUST_USE enum gf_rc sim_emit_reading(struct sim *sim, uint32_t partition, const struct sim_customer *customer,
-                                        struct gf_time arrival, const struct gf_meter_reading *reading);
-GF_MUST_USE enum gf_rc sim_emit_contract(struct sim *sim, uint32_t partition, const struct sim_customer *customer,
+GF_MUST_USE enum gf_rc sim_emit_reading(struct sim *sim, uint32_t partition,
+                                        const struct sim_customer *customer, struct gf_time arrival,
+                                        const struct gf_meter_reading *reading);
+GF_MUST_USE enum gf_rc sim_emit_contract(struct sim *sim, uint32_t partition,
+                                         const struct sim_customer *customer,
                                          struct gf_time issued_at);
 /* What was put off until `time`, in order. */
 GF_MUST_USE enum gf_rc sim_emit_due(struct sim *sim, uint32_t partition, struct gf_time time);
 /* Keeps `item` for the partition until its time. */
-GF_MUST_USE enum gf_rc sim_put_off(struct sim *sim, uint32_t partition, const struct sim_item *item);
+GF_MUST_USE enum gf_rc sim_put_off(struct sim *sim, uint32_t partition,
+                                   const struct sim_item *item);
 /* Adds a line of truth; `format` gives the parameters, each `,"name":value`. */
-void sim_truth(struct sim *sim, enum gf_simulate_fact fact, const struct sim_customer *customer, struct gf_time from,
-               const char *format, ...) GF_PRINTF(5, 6);
+void sim_truth(struct sim *sim, enum gf_simulate_fact fact, const struct sim_customer *customer,
+               struct gf_time from, const char *format, ...) GF_PRINTF(5, 6);
 
 #endif

@@ -17,7 +17,8 @@ item_before(const struct sim_item *left, const struct sim_item *right)
     if (left->kind != right->kind) {
         return left->kind < right->kind;
     }
-    return left->about.us != right->about.us ? left->about.us < right->about.us : left->part < right->part;
+    return left->about.us != right->about.us ? left->about.us < right->about.us
+                                             : left->part < right->part;
 }
 
 enum gf_rc
@@ -48,7 +49,8 @@ sim_queue_pop(struct sim_queue *queue)
     const struct sim_item last = queue->items[--queue->count];
     uint32_t at = 0;
     for (uint32_t child = 1; child < queue->count; child = 2 * at + 1) {
-        if (child + 1 < queue->count && item_before(&queue->items[child + 1], &queue->items[child])) {
+        if (child + 1 < queue->count &&
+            item_before(&queue->items[child + 1], &queue->items[child])) {
             child++;
         }
         if (!item_before(&queue->items[child], &last)) {

@@ -1,4 +1,5 @@
-/* What a partition of the simulator has put off: late readings, meter events, bills and payments, by time. */
+/* What a partition of the simulator has put off: late readings, meter events, bills and payments,
+ * by time. */
 #ifndef GF_IO_SIMULATE_QUEUE_H
 #define GF_IO_SIMULATE_QUEUE_H
 
@@ -11,7 +12,8 @@
 
 enum sim_item_kind {
     SIM_ITEM_EVENT,    /* meter event: code, a old end, b new start (EXCHANGE) */
-    SIM_ITEM_INVOICE,  /* a amount, b energy, c due time, d estimated energy; since, about: the period */
+    SIM_ITEM_INVOICE,  /* a amount, b energy, c due time, d estimated energy; since, about: the
+                          period */
     SIM_ITEM_PAYMENT,  /* a amount; code: method; part: counts from 1; since: start of the period */
     SIM_ITEM_REVERSAL, /* the same of what is taken back */
     SIM_ITEM_READING,  /* a energy, b status bits; about: start of the interval */
@@ -30,7 +32,8 @@ struct sim_queue {
     uint32_t count, capacity;
 };
 
-/* By time, then customer and kind: an order that does not depend on who else there is. Errors: GF_E_NO_MEMORY. */
+/* By time, then customer and kind: an order that does not depend on who else there is. Errors:
+ * GF_E_NO_MEMORY. */
 GF_MUST_USE enum gf_rc sim_queue_push(struct sim_queue *queue, const struct sim_item *item);
 /* The first item; lent until the next push or pop. NULL when there is none. */
 static inline const struct sim_item *

@@ -1,5 +1,5 @@
-/* Parsing Canonical Form (Avro 1.11, "Transforming into Parsing Canonical Form"): full names, only the
- * attributes that matter to a reader, in a fixed order, no spaces. */
+/* Parsing Canonical Form (Avro 1.11, "Transforming into Parsing Canonical Form"): full names, only
+ * the attributes that matter to a reader, in a fixed order, no spaces. */
 #include <string.h>
 
 #include "schema.h"
@@ -58,7 +58,8 @@ type_add(struct text *out, const json_t *json)
         return;
     }
     const char *const type = json_string_value(json_object_get(json, "type"));
-    const json_t *const name = json_object_get(json, "name"), *const items = json_object_get(json, "items");
+    const json_t *const name = json_object_get(json, "name"), *const items =
+                                                                  json_object_get(json, "items");
     if (name == NULL && items == NULL) { /* a primitive with attributes */
         name_add(out, type);
         return;
@@ -84,7 +85,8 @@ type_add(struct text *out, const json_t *json)
         type_add(out, items);
     }
     if (json_object_get(json, "size") != NULL) {
-        text_add(out, ",\"size\":%lld", (long long)json_integer_value(json_object_get(json, "size")));
+        text_add(out, ",\"size\":%lld",
+                 (long long)json_integer_value(json_object_get(json, "size")));
     }
     text_add(out, "}");
 }

@@ -65,15 +65,16 @@ value_read_add(struct text *out, const struct type *type, const char *target, co
     const bool skips = target == NULL;
     switch (type->kind) {
     case GF_KIND_RECORD:
-        text_add(out, skips ? "%sat = %s_pass(at, end);\n" : "%sat = %s_read(at, end, arena, &%s);\n", pad,
-                 type->id, target);
+        text_add(out,
+                 skips ? "%sat = %s_pass(at, end);\n" : "%sat = %s_read(at, end, arena, &%s);\n",
+                 pad, type->id, target);
         break;
     case GF_KIND_ARRAY:
         if (skips) {
             text_add(out, "%sat = %s_pass(at, end, &(uint64_t){0});\n", pad, type->id);
         } else {
-            text_add(out, "%sat = %s_read(at, end, arena, &%s.items, &%s.count);\n", pad, type->id, target,
-                     target);
+            text_add(out, "%sat = %s_read(at, end, arena, &%s.items, &%s.count);\n", pad, type->id,
+                     target, target);
         }
         break;
     case GF_KIND_ENUM:
@@ -84,7 +85,8 @@ value_read_add(struct text *out, const struct type *type, const char *target, co
         break;
     case GF_KIND_FIXED:
         text_add(out,
-                 skips ? "%sat = gf_wire_pass(at, end, %u);\n" : "%sat = gf_wire_fixed(at, end, %u, %s);\n",
+                 skips ? "%sat = gf_wire_pass(at, end, %u);\n"
+                       : "%sat = gf_wire_fixed(at, end, %u, %s);\n",
                  pad, type->size, target);
         break;
     case GF_KIND_BOOL:
@@ -138,12 +140,13 @@ record_read_add(struct text *out, const struct type *type)
 {
     bool uses_arena = false, has_null = false;
     for (uint32_t i = 0; i < type->field_count; i++) {
-        uses_arena |=
-            type->fields[i].type->kind == GF_KIND_RECORD || type->fields[i].type->kind == GF_KIND_ARRAY;
+        uses_arena |= type->fields[i].type->kind == GF_KIND_RECORD ||
+                      type->fields[i].type->kind == GF_KIND_ARRAY;
         has_null |= type->fields[i].is_nullable;
     }
     text_add(out,
-             "static inline const uint8_t *\n%s_read(const uint8_t *at, const uint8_t *end, struct gf_arena "
+             "static inline const uint8_t *\n%s_read(const uint8_t *at, const uint8_t *end, struct "
+             "gf_arena "
              "*arena, struct gf_%s *out)\n{\n",
              type->id, type->id);
     text_add(out, "%s", uses_arena ? "" : "    (void)arena;\n");
@@ -151,7 +154,8 @@ record_read_add(struct text *out, const struct type *type)
         field_read_add(out, &type->fields[i], false);
     }
     text_add(out, "    return at;\n}\n\n");
-    text_add(out, "static inline const uint8_t *\n%s_pass(const uint8_t *at, const uint8_t *end)\n{\n",
+    text_add(out,
+             "static inline const uint8_t *\n%s_pass(const uint8_t *at, const uint8_t *end)\n{\n",
              type->id);
     text_add(out, "%s", has_null ? "    bool has = false;\n" : "");
     for (uint32_t i = 0; i < type->field_count; i++) {
@@ -167,14 +171,17 @@ array_read_add(struct text *out, const struct type *type)
     const uint32_t size = type_wire_size_min(type->item);
     text_add(
         out,
-        "/* Every item of the array whose first block starts at `at`; `count_out` grows by their number. */\n"
-        "static const uint8_t *\n%s_pass(const uint8_t *at, const uint8_t *end, uint64_t *count_out)\n{\n"
+        "/* Every item of the array whose first block starts at `at`; `count_out` grows by their "
+        "number. */\n"
+        "static const uint8_t *\n%s_pass(const uint8_t *at, const uint8_t *end, uint64_t "
+        "*count_out)\n{\n"
         "    uint64_t block = 0;\n    at = gf_wire_block(at, end, %u, &block);\n"
         "    while (at != NULL && block > 0) {\n        for (uint64_t i = 0; i < block; i++) {\n",
         id, size);
     value_read_add(out, type->item, NULL, "            ");
     text_add(out,
-             "        }\n        *count_out += block;\n        at = gf_wire_block(at, end, %u, &block);\n    "
+             "        }\n        *count_out += block;\n        at = gf_wire_block(at, end, %u, "
+             "&block);\n    "
              "}\n    return at;\n}\n\n",
              size);
 
@@ -183,26 +190,32 @@ array_read_add(struct text *out, const struct type *type)
              "static_assert(2 * sizeof(%s) <= GF_DECODE_ARENA_MULTIPLE * %u, \"arena\");\n",
              item, size);
     text_add(out,
-             "/* The first block gets room as it comes, the rest all at once: a second block is counted to "
+             "/* The first block gets room as it comes, the rest all at once: a second block is "
+             "counted to "
              "the end first. */\n"
-             "static const uint8_t *\n%s_read(const uint8_t *at, const uint8_t *end, struct gf_arena *arena, "
+             "static const uint8_t *\n%s_read(const uint8_t *at, const uint8_t *end, struct "
+             "gf_arena *arena, "
              "%s const **items_out, uint32_t *count_out)\n{\n",
              id, item);
-    text_add(out,
-             "    %s *items = NULL;\n    uint64_t block = 0, count = 0, room = 0;\n    const uint8_t *start "
-             "= at;\n"
-             "    at = gf_wire_block(at, end, %u, &block);\n    while (at != NULL && block > 0) {\n"
-             "        if (count + block > room) {\n            room = count;\n"
-             "            if (count == 0) {\n                room = block;\n"
-             "            } else if (%s_pass(start, end, &room) == NULL) {\n                return NULL;\n   "
-             "         }\n"
-             "            items = gf_wire_grow(arena, items, count, room, sizeof *items);\n"
-             "            if (items == NULL) {\n                return NULL;\n            }\n        }\n"
-             "        for (uint64_t i = 0; i < block; i++) {\n",
-             item, size, id);
+    text_add(
+        out,
+        "    %s *items = NULL;\n    uint64_t block = 0, count = 0, room = 0;\n    const uint8_t "
+        "*start "
+        "= at;\n"
+        "    at = gf_wire_block(at, end, %u, &block);\n    while (at != NULL && block > 0) {\n"
+        "        if (count + block > room) {\n            room = count;\n"
+        "            if (count == 0) {\n                room = block;\n"
+        "            } else if (%s_pass(start, end, &room) == NULL) {\n                return "
+        "NULL;\n   "
+        "         }\n"
+        "            items = gf_wire_grow(arena, items, count, room, sizeof *items);\n"
+        "            if (items == NULL) {\n                return NULL;\n            }\n        }\n"
+        "        for (uint64_t i = 0; i < block; i++) {\n",
+        item, size, id);
     value_read_add(out, type->item, "items[count]", "            ");
     text_add(out,
-             "            count++;\n        }\n        start = at;\n        at = gf_wire_block(at, end, %u, "
+             "            count++;\n        }\n        start = at;\n        at = gf_wire_block(at, "
+             "end, %u, "
              "&block);\n    }\n"
              "    *items_out = items;\n    *count_out = (uint32_t)count;\n    return at;\n}\n\n",
              size);
@@ -216,10 +229,11 @@ value_write_add(struct text *out, const struct type *type, const char *source, c
         text_add(out, "%s%s_write(writer, &%s);\n", pad, type->id, source);
         break;
     case GF_KIND_ARRAY:
-        text_add(out, "%sif (%s.count > 0) {\n%s    gf_wire_put_long(writer, %s.count);\n", pad, source, pad,
-                 source);
+        text_add(out, "%sif (%s.count > 0) {\n%s    gf_wire_put_long(writer, %s.count);\n", pad,
+                 source, pad, source);
         text_add(out, "%s    for (uint32_t i = 0; i < %s.count; i++) {\n", pad, source);
-        value_write_add(out, type->item, keep_text("%s.items[i]", source), keep_text("%s        ", pad));
+        value_write_add(out, type->item, keep_text("%s.items[i]", source),
+                        keep_text("%s        ", pad));
         text_add(out, "%s    }\n%s}\n%sgf_wire_put_long(writer, 0);\n", pad, pad, pad);
         break;
     case GF_KIND_BOOL:
@@ -244,14 +258,15 @@ value_write_add(struct text *out, const struct type *type, const char *source, c
 static void
 record_write_add(struct text *out, const struct type *type)
 {
-    text_add(out, "static inline void\n%s_write(struct gf_writer *writer, const struct gf_%s *in)\n{\n",
+    text_add(out,
+             "static inline void\n%s_write(struct gf_writer *writer, const struct gf_%s *in)\n{\n",
              type->id, type->id);
     for (uint32_t i = 0; i < type->field_count; i++) {
         const struct field *const field = &type->fields[i];
         const char *const source = keep_text("in->%s", field->name);
         if (field->is_nullable) {
-            text_add(out, "    gf_wire_put_long(writer, in->has_%s);\n    if (in->has_%s) {\n", field->name,
-                     field->name);
+            text_add(out, "    gf_wire_put_long(writer, in->has_%s);\n    if (in->has_%s) {\n",
+                     field->name, field->name);
             value_write_add(out, field->type, source, "        ");
             text_add(out, "    }\n");
         } else {
@@ -265,13 +280,14 @@ record_write_add(struct text *out, const struct type *type)
 static void
 record_public_add(struct text *out, const char *id)
 {
-    text_add(
-        out,
-        "enum gf_rc\ngf_%s_decode(struct gf_reader *reader, struct gf_arena *arena, struct gf_%s *out)\n{\n"
-        "    const uint8_t *const at = %s_read(reader->at, reader->end, arena, out);\n"
-        "    if (at == NULL) {\n        return arena->overflowed ? GF_E_FULL : GF_E_BAD_DATA;\n    }\n"
-        "    reader->at = at;\n    return GF_OK;\n}\n\n",
-        id, id, id);
+    text_add(out,
+             "enum gf_rc\ngf_%s_decode(struct gf_reader *reader, struct gf_arena *arena, struct "
+             "gf_%s *out)\n{\n"
+             "    const uint8_t *const at = %s_read(reader->at, reader->end, arena, out);\n"
+             "    if (at == NULL) {\n        return arena->overflowed ? GF_E_FULL : "
+             "GF_E_BAD_DATA;\n    }\n"
+             "    reader->at = at;\n    return GF_OK;\n}\n\n",
+             id, id, id);
     text_add(out,
              "enum gf_rc\ngf_%s_skip(struct gf_reader *reader)\n{\n"
              "    const uint8_t *const at = %s_pass(reader->at, reader->end);\n"
@@ -279,19 +295,22 @@ record_public_add(struct text *out, const char *id)
              "    reader->at = at;\n    return GF_OK;\n}\n\n",
              id, id);
     text_add(out,
-             "void\ngf_%s_encode(struct gf_writer *writer, const struct gf_%s *in)\n{\n    %s_write(writer, "
+             "void\ngf_%s_encode(struct gf_writer *writer, const struct gf_%s *in)\n{\n    "
+             "%s_write(writer, "
              "in);\n}\n\n",
              id, id, id);
     text_add(out,
-             "static int\n%s_decode_any(struct gf_reader *reader, struct gf_arena *arena, void *out)\n{\n"
+             "static int\n%s_decode_any(struct gf_reader *reader, struct gf_arena *arena, void "
+             "*out)\n{\n"
              "    return (int)gf_%s_decode(reader, arena, out);\n}\n\n",
              id, id);
-    text_add(
-        out,
-        "static int\n%s_skip_any(struct gf_reader *reader)\n{\n    return (int)gf_%s_skip(reader);\n}\n\n",
-        id, id);
     text_add(out,
-             "static void\n%s_encode_any(struct gf_writer *writer, const void *in)\n{\n    %s_write(writer, "
+             "static int\n%s_skip_any(struct gf_reader *reader)\n{\n    return "
+             "(int)gf_%s_skip(reader);\n}\n\n",
+             id, id);
+    text_add(out,
+             "static void\n%s_encode_any(struct gf_writer *writer, const void *in)\n{\n    "
+             "%s_write(writer, "
              "in);\n}\n\n",
              id, id);
 }
@@ -299,20 +318,22 @@ record_public_add(struct text *out, const char *id)
 void
 emit_codec_header(struct text *out, const struct model *model)
 {
-    text_add(out, "/* Straight codecs of all topics. " EMIT_NOTE "\n *\n"
-                  " * decode: reads one record written with our own schema. On an error `out` holds "
-                  "anything. Errors: GF_E_BAD_DATA,\n"
-                  " * GF_E_FULL (the arena is, or was, overflowed).\n"
-                  " * skip: moves past one record; it succeeds where decode would. Errors: GF_E_BAD_DATA.\n"
-                  " * encode: ask writer->overflowed at the end. */\n"
-                  "#ifndef GF_CODEC_RECORDS_H\n#define GF_CODEC_RECORDS_H\n\n"
-                  "#include \"base/arena.h\"\n#include \"base/error.h\"\n#include \"codec/type.h\"\n#include "
-                  "\"codec/wire.h\"\n#include \"model/records.h\"\n\n"
-                  "/* Decoding `size` bytes takes at most this many times `size` of the arena, whatever the "
-                  "bytes are. */\n"
-                  "#define GF_DECODE_ARENA_MULTIPLE 48\n\n"
-                  "extern const struct gf_topic_info gf_topics[GF_TOPIC_COUNT]; /* by enum gf_topic */\n\n"
-                  "/* The topic of that name, or -1. */\nint gf_topic_find(const char *name);\n\n");
+    text_add(
+        out,
+        "/* Straight codecs of all topics. " EMIT_NOTE "\n *\n"
+        " * decode: reads one record written with our own schema. On an error `out` holds "
+        "anything. Errors: GF_E_BAD_DATA,\n"
+        " * GF_E_FULL (the arena is, or was, overflowed).\n"
+        " * skip: moves past one record; it succeeds where decode would. Errors: GF_E_BAD_DATA.\n"
+        " * encode: ask writer->overflowed at the end. */\n"
+        "#ifndef GF_CODEC_RECORDS_H\n#define GF_CODEC_RECORDS_H\n\n"
+        "#include \"base/arena.h\"\n#include \"base/error.h\"\n#include \"codec/type.h\"\n#include "
+        "\"codec/wire.h\"\n#include \"model/records.h\"\n\n"
+        "/* Decoding `size` bytes takes at most this many times `size` of the arena, whatever the "
+        "bytes are. */\n"
+        "#define GF_DECODE_ARENA_MULTIPLE 48\n\n"
+        "extern const struct gf_topic_info gf_topics[GF_TOPIC_COUNT]; /* by enum gf_topic */\n\n"
+        "/* The topic of that name, or -1. */\nint gf_topic_find(const char *name);\n\n");
     for (uint32_t i = 0; i < model->type_count; i++) {
         if (model->types[i]->kind == GF_KIND_RECORD) {
             text_add(out, "extern const struct gf_type gf_%s_type;\n", model->types[i]->id);
@@ -321,11 +342,13 @@ emit_codec_header(struct text *out, const struct model *model)
     for (uint32_t i = 0; i < model->topic_count; i++) {
         const char *const id = model->topics[i].type->id;
         text_add(out,
-                 "\nGF_MUST_USE enum gf_rc\ngf_%s_decode(struct gf_reader *reader, struct gf_arena *arena, "
+                 "\nGF_MUST_USE enum gf_rc\ngf_%s_decode(struct gf_reader *reader, struct gf_arena "
+                 "*arena, "
                  "struct gf_%s *out);\n",
                  id, id);
         text_add(out, "GF_MUST_USE enum gf_rc gf_%s_skip(struct gf_reader *reader);\n", id);
-        text_add(out, "void gf_%s_encode(struct gf_writer *writer, const struct gf_%s *in);\n", id, id);
+        text_add(out, "void gf_%s_encode(struct gf_writer *writer, const struct gf_%s *in);\n", id,
+                 id);
     }
     text_add(out, "\n#endif\n");
 }
@@ -333,9 +356,10 @@ emit_codec_header(struct text *out, const struct model *model)
 void
 emit_codec_source(struct text *out, const struct model *model)
 {
-    text_add(out, "/* " EMIT_NOTE " */\n#include \"codec/records.h\"\n\n#include <assert.h>\n#include "
-                                  "<stddef.h>\n#include <string.h>\n\n"
-                  "#include \"codec/wire_inline.h\"\n\n");
+    text_add(out,
+             "/* " EMIT_NOTE " */\n#include \"codec/records.h\"\n\n#include <assert.h>\n#include "
+             "<stddef.h>\n#include <string.h>\n\n"
+             "#include \"codec/wire_inline.h\"\n\n");
     for (uint32_t i = 0; i < model->type_count; i++) {
         const struct type *const type = model->types[i];
         if (type->kind == GF_KIND_RECORD) {

@@ -23,7 +23,8 @@ member_add(struct text *out, const struct field *field)
     text_add(out, "    /* %s", field->doc);
     if (type->kind == GF_KIND_ENUM) {
         text_add(out, " (enum gf_%s)", type->id);
-    } else if (type->unit != NULL && type->scale > 0 && strcmp(type->unit, "timestamp-micros") != 0) {
+    } else if (type->unit != NULL && type->scale > 0 &&
+               strcmp(type->unit, "timestamp-micros") != 0) {
         text_add(out, " (1e-%d %s)", type->scale, type->unit);
     } else if (type->unit != NULL && strcmp(type->unit, "timestamp-micros") != 0) {
         text_add(out, " (%s)", type->unit);
@@ -33,7 +34,8 @@ member_add(struct text *out, const struct field *field)
         text_add(out, "    bool has_%s;\n", field->name);
     }
     if (type->kind == GF_KIND_ARRAY) {
-        text_add(out, "    struct {\n        const %s *items;\n        uint32_t count;\n    } %s;\n",
+        text_add(out,
+                 "    struct {\n        const %s *items;\n        uint32_t count;\n    } %s;\n",
                  type_c_name(type->item), field->name);
     } else if (type->kind == GF_KIND_FIXED) {
         text_add(out, "    uint8_t %s[%u];\n", field->name, type->size);
@@ -55,13 +57,15 @@ struct_add(struct text *out, const struct type *type)
 static void
 topics_add(struct text *out, const struct model *model)
 {
-    text_add(out, "/* Topics: inputs in the order of the merge (their rank), then outputs by name. */\nenum "
-                  "gf_topic {\n");
+    text_add(
+        out,
+        "/* Topics: inputs in the order of the merge (their rank), then outputs by name. */\nenum "
+        "gf_topic {\n");
     for (uint32_t i = 0; i < model->topic_count; i++) {
         text_add(out, "    GF_TOPIC_%s = %u,\n", text_upper_snake(model->topics[i].name), i);
     }
-    text_add(out, "    GF_TOPIC_COUNT = %u,\n};\n#define GF_TOPIC_INPUT_COUNT %u\n\n", model->topic_count,
-             model->input_count);
+    text_add(out, "    GF_TOPIC_COUNT = %u,\n};\n#define GF_TOPIC_INPUT_COUNT %u\n\n",
+             model->topic_count, model->input_count);
 }
 
 static void
@@ -78,13 +82,15 @@ union_add(struct text *out, const struct model *model)
 void
 emit_model_header(struct text *out, const struct model *model)
 {
-    text_add(out, "/* Records of all topics. " EMIT_NOTE "\n *\n"
-                  " * Strings, bytes and arrays are views: they live as long as the input and the arena they "
-                  "were decoded\n"
-                  " * from. A member behind `has_x` holds zeros where `has_x` is false. */\n"
-                  "#ifndef GF_MODEL_RECORDS_H\n#define GF_MODEL_RECORDS_H\n\n#include <stdbool.h>\n#include "
-                  "<stdint.h>\n\n"
-                  "#include \"base/span.h\"\n#include \"base/unit.h\"\n\n");
+    text_add(
+        out,
+        "/* Records of all topics. " EMIT_NOTE "\n *\n"
+        " * Strings, bytes and arrays are views: they live as long as the input and the arena they "
+        "were decoded\n"
+        " * from. A member behind `has_x` holds zeros where `has_x` is false. */\n"
+        "#ifndef GF_MODEL_RECORDS_H\n#define GF_MODEL_RECORDS_H\n\n#include <stdbool.h>\n#include "
+        "<stdint.h>\n\n"
+        "#include \"base/span.h\"\n#include \"base/unit.h\"\n\n");
     topics_add(out, model);
     for (uint32_t i = 0; i < model->type_count; i++) {
         const struct type *const type = model->types[i];

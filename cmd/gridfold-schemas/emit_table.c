@@ -45,7 +45,8 @@ enum_table_add(struct text *out, const struct type *type)
         text_add(out, "    \"%s\",\n", type->symbols[i]);
     }
     text_add(out,
-             "};\n\nconst char *\ngf_%s_name(int value)\n{\n    return symbols_%s[value >= 0 && value < %u ? "
+             "};\n\nconst char *\ngf_%s_name(int value)\n{\n    return symbols_%s[value >= 0 && "
+             "value < %u ? "
              "value : 0];\n}\n\n",
              type->id, type->id, type->symbol_count);
 }
@@ -57,7 +58,8 @@ record_table_add(struct text *out, const struct type *type)
         const struct field *const field = &type->fields[i];
         for (uint32_t j = 0; j < field->alias_count; j++) {
             if (j == 0) {
-                text_add(out, "static const char *const aliases_%s_%s[] = {", type->id, field->name);
+                text_add(out, "static const char *const aliases_%s_%s[] = {", type->id,
+                         field->name);
             }
             text_add(out, "\"%s\", ", field->aliases[j]);
         }
@@ -71,13 +73,14 @@ record_table_add(struct text *out, const struct type *type)
         text_add(out, ",\n     .type = &%s,\n     .offset = offsetof(struct gf_%s, %s),\n",
                  type_symbol(field->type), type->id, field->name);
         if (field->is_nullable) {
-            text_add(out, "     .has_offset = offsetof(struct gf_%s, has_%s),\n", type->id, field->name);
+            text_add(out, "     .has_offset = offsetof(struct gf_%s, has_%s),\n", type->id,
+                     field->name);
         } else {
             text_add(out, "     .has_offset = -1,\n");
         }
         text_add(out, "     .has_default = %s", field->has_default ? "true" : "false");
-        text_add(out, field->alias_count > 0 ? ",\n     .aliases = aliases_%s_%s},\n" : "},\n", type->id,
-                 field->name);
+        text_add(out, field->alias_count > 0 ? ",\n     .aliases = aliases_%s_%s},\n" : "},\n",
+                 type->id, field->name);
     }
     text_add(out, "};\n\n");
 }
@@ -88,7 +91,8 @@ size_text(const struct type *type)
     if (type->kind == GF_KIND_FIXED) {
         return keep_text("%u", type->size);
     }
-    return keep_text("sizeof(%s)", type->kind == GF_KIND_ARRAY ? "struct gf_array" : type_c_name(type));
+    return keep_text("sizeof(%s)",
+                     type->kind == GF_KIND_ARRAY ? "struct gf_array" : type_c_name(type));
 }
 
 void
@@ -101,15 +105,16 @@ emit_type_tables(struct text *out, const struct model *model)
         } else if (type->kind == GF_KIND_RECORD) {
             record_table_add(out, type);
         }
-        text_add(out, "%sconst struct gf_type %s = {\n", type->kind == GF_KIND_RECORD ? "" : "static ",
-                 type_symbol(type));
-        text_add(out, "    .kind = %s,\n    .name = \"%s\",\n    .size = %s,\n", kind_name(type->kind),
-                 type->name, size_text(type));
+        text_add(out, "%sconst struct gf_type %s = {\n",
+                 type->kind == GF_KIND_RECORD ? "" : "static ", type_symbol(type));
+        text_add(out, "    .kind = %s,\n    .name = \"%s\",\n    .size = %s,\n",
+                 kind_name(type->kind), type->name, size_text(type));
         if (type->kind == GF_KIND_RECORD) {
-            text_add(out, "    .field_count = %u,\n    .fields = fields_%s,\n", type->field_count, type->id);
-        } else if (type->kind == GF_KIND_ENUM) {
-            text_add(out, "    .symbol_count = %u,\n    .symbols = symbols_%s,\n", type->symbol_count,
+            text_add(out, "    .field_count = %u,\n    .fields = fields_%s,\n", type->field_count,
                      type->id);
+        } else if (type->kind == GF_KIND_ENUM) {
+            text_add(out, "    .symbol_count = %u,\n    .symbols = symbols_%s,\n",
+                     type->symbol_count, type->id);
         } else if (type->kind == GF_KIND_ARRAY) {
             text_add(out, "    .item = &%s,\n", type_symbol(type->item));
         }
@@ -161,13 +166,16 @@ emit_topic_table(struct text *out, const struct model *model)
                  topic->rank >= 0 && strcmp(topic->key, "reference") == 0 ? "true" : "false",
                  topic->rank >= 0 ? topic->rank : 0);
         text_add(out, "        .schema = schema_%s,\n        .canonical = canonical_%s,\n", id, id);
-        text_add(out, "        .fingerprint = UINT64_C(0x%016" PRIx64 "),\n        .schema_id = %u,\n",
+        text_add(out,
+                 "        .fingerprint = UINT64_C(0x%016" PRIx64 "),\n        .schema_id = %u,\n",
                  topic->fingerprint, i + 1);
         text_add(out, "        .type = &gf_%s_type,\n        .decode = %s_decode_any,\n", id, id);
-        text_add(out, "        .skip = %s_skip_any,\n        .encode = %s_encode_any,\n    },\n", id, id);
+        text_add(out, "        .skip = %s_skip_any,\n        .encode = %s_encode_any,\n    },\n",
+                 id, id);
     }
-    text_add(out,
-             "};\n\nint\ngf_topic_find(const char *name)\n{\n    for (int i = 0; i < GF_TOPIC_COUNT; i++) {\n"
-             "        if (strcmp(gf_topics[i].name, name) == 0) {\n            return i;\n        }\n    }\n "
-             "   return -1;\n}\n");
+    text_add(out, "};\n\nint\ngf_topic_find(const char *name)\n{\n    for (int i = 0; i < "
+                  "GF_TOPIC_COUNT; i++) {\n"
+                  "        if (strcmp(gf_topics[i].name, name) == 0) {\n            return i;\n    "
+                  "    }\n    }\n "
+                  "   return -1;\n}\n");
 }

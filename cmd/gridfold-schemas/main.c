@@ -1,6 +1,8 @@
-/* gridfold-schemas [--only FOLDER] OUTDIR FILE...: makes our records' C from Avro schemas, at build time.
+/* gridfold-schemas [--only FOLDER] OUTDIR FILE...: makes our records' C from Avro schemas, at build
+ * time.
  *
- * With --only, just the files in that folder: a build tool wants to know which command makes which file.
+ * With --only, just the files in that folder: a build tool wants to know which command makes which
+ * file.
  *
  *   OUTDIR/model/records.h   structs and enums
  *   OUTDIR/codec/records.h   decode, skip, encode, type tables, topics
@@ -31,7 +33,8 @@ files_write(const char *folder, const char *only, const struct model *model, str
         }
         files[i].emit(&text, model);
         (void)mkdir(keep_text("%s/%s", folder, files[i].folder), 0777);
-        const enum gf_rc rc = text_file_write(keep_text("%s/%s", folder, files[i].path), &text, error);
+        const enum gf_rc rc =
+            text_file_write(keep_text("%s/%s", folder, files[i].path), &text, error);
         if (rc != GF_OK) {
             return rc;
         }

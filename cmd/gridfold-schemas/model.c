@@ -30,14 +30,16 @@ place_in(const struct place *place, const char *format, ...)
     va_end(list);
     struct place inner = {.file = place->file};
     const char *const dot = place->path[0] == '\0' ? "" : ".";
-    if (snprintf(inner.path, sizeof inner.path, "%s%s%s", place->path, dot, part) >= (int)sizeof inner.path) {
+    if (snprintf(inner.path, sizeof inner.path, "%s%s%s", place->path, dot, part) >=
+        (int)sizeof inner.path) {
         memcpy(inner.path + sizeof inner.path - 4, "...", 4);
     }
     return inner;
 }
 
 static enum gf_rc
-topic_text(const struct topic *topic, const char *attribute, const char **out, struct gf_error *error)
+topic_text(const struct topic *topic, const char *attribute, const char **out,
+           struct gf_error *error)
 {
     const struct place place = {.file = topic->path};
     const char *const value = json_string_value(json_object_get(topic->root, attribute));
@@ -58,8 +60,8 @@ topic_read(struct topic *topic, struct gf_error *error)
     json_error_t problem = {0};
     topic->root = json_loads(topic->text, JSON_REJECT_DUPLICATES, &problem);
     if (topic->root == NULL) {
-        (void)snprintf(error->text, sizeof error->text, "%s:%d: not JSON: %s", topic->path, problem.line,
-                       problem.text);
+        (void)snprintf(error->text, sizeof error->text, "%s:%d: not JSON: %s", topic->path,
+                       problem.line, problem.text);
         return GF_E_CONFIG;
     }
     const struct place place = {.file = topic->path};
@@ -76,15 +78,17 @@ topic_read(struct topic *topic, struct gf_error *error)
     const json_t *rank = json_object_get(topic->root, "rank");
     topic->rank = -1;
     if (rank != NULL) { /* an input */
-        if (!json_is_integer(rank) || json_integer_value(rank) < 0 || json_integer_value(rank) > UINT8_MAX) {
+        if (!json_is_integer(rank) || json_integer_value(rank) < 0 ||
+            json_integer_value(rank) > UINT8_MAX) {
             return place_fail(&place, error, "attribute \"rank\" must be a number from 0 to 255");
         }
         topic->rank = (int)json_integer_value(rank);
         return topic_text(topic, "event_time", &topic->event_time, error);
     }
     if (json_object_get(topic->root, "event_time") != NULL) {
-        return place_fail(&place, error,
-                          "attribute \"event_time\" is for inputs: give a \"rank\" too, or neither");
+        return place_fail(
+            &place, error,
+            "attribute \"event_time\" is for inputs: give a \"rank\" too, or neither");
     }
     return GF_OK;
 }
@@ -96,11 +100,12 @@ topic_compare(const void *left, const void *right)
     if ((a->rank < 0) != (b->rank < 0)) {
         return a->rank < 0 ? 1 : -1;
     }
-    return a->rank != b->rank ? (a->rank > b->rank) - (a->rank < b->rank) : strcmp(a->name, b->name);
+    return a->rank != b->rank ? (a->rank > b->rank) - (a->rank < b->rank)
+                              : strcmp(a->name, b->name);
 }
 
-/* Two files never speak for the same topic, nor two inputs for the same rank: the order of a merge would be
- * open. */
+/* Two files never speak for the same topic, nor two inputs for the same rank: the order of a merge
+ * would be open. */
 static enum gf_rc
 topics_check(const struct model *model, struct gf_error *error)
 {
@@ -110,7 +115,8 @@ topics_check(const struct model *model, struct gf_error *error)
         for (uint32_t j = 0; j < i; j++) {
             const struct topic *const other = &model->topics[j];
             if (strcmp(topic->name, other->name) == 0) {
-                return place_fail(&place, error, "topic \"%s\" is in %s too", topic->name, other->path);
+                return place_fail(&place, error, "topic \"%s\" is in %s too", topic->name,
+                                  other->path);
             }
             if (topic->rank >= 0 && topic->rank == other->rank) {
                 return place_fail(&place, error, "rank %d is in %s too", topic->rank, other->path);
@@ -125,7 +131,8 @@ model_read(struct model *out, const char *const *paths, uint32_t path_count, str
 {
     memset(out, 0, sizeof *out);
     if (path_count > SCHEMA_TOPIC_COUNT_MAX) {
-        (void)snprintf(error->text, sizeof error->text, "more than %d schema files", SCHEMA_TOPIC_COUNT_MAX);
+        (void)snprintf(error->text, sizeof error->text, "more than %d schema files",
+                       SCHEMA_TOPIC_COUNT_MAX);
         return GF_E_CONFIG;
     }
     for (uint32_t i = 0; i < path_count; i++) {

@@ -1,6 +1,6 @@
-/* Schemas as the generator sees them: the types of all files, each once, children before parents, and one
- * topic for each file. What our C types cannot hold is refused here, so the emitters behind can trust what
- * they get. */
+/* Schemas as the generator sees them: the types of all files, each once, children before parents,
+ * and one topic for each file. What our C types cannot hold is refused here, so the emitters behind
+ * can trust what they get. */
 #ifndef GF_SCHEMAS_SCHEMA_H
 #define GF_SCHEMAS_SCHEMA_H
 
@@ -74,8 +74,8 @@ enum gf_rc place_fail(const struct place *place, struct gf_error *error, const c
 struct place place_in(const struct place *place, const char *format, ...) GF_PRINTF(2, 3);
 
 /* Reads the type of a topic's record, its parts first (type.c). */
-GF_MUST_USE enum gf_rc type_read_root(struct model *model, const struct topic *topic, const struct type **out,
-                                      struct gf_error *error);
+GF_MUST_USE enum gf_rc type_read_root(struct model *model, const struct topic *topic,
+                                      const struct type **out, struct gf_error *error);
 
 /* Parsing Canonical Form of a schema that type_read_root has accepted (canonical.c). */
 const char *schema_canonical(const json_t *root);

@@ -113,8 +113,8 @@ text_snake(const char *name)
     size_t size = 0;
     for (const char *at = name; *at != '\0'; at++) {
         const unsigned char byte = (unsigned char)*at;
-        const bool starts_word =
-            isupper(byte) && at > name && (islower((unsigned char)at[-1]) || isdigit((unsigned char)at[-1]));
+        const bool starts_word = isupper(byte) && at > name &&
+                                 (islower((unsigned char)at[-1]) || isdigit((unsigned char)at[-1]));
         if (byte == '/') {
             memcpy(out + size, "_per_", 5);
             size += 5;
@@ -142,7 +142,8 @@ text_upper_snake(const char *name)
 static enum gf_rc
 file_fail(struct gf_error *error, const char *path, const char *verb)
 {
-    (void)snprintf(error->text, sizeof error->text, "%s: cannot be %s: %s", path, verb, strerror(errno));
+    (void)snprintf(error->text, sizeof error->text, "%s: cannot be %s: %s", path, verb,
+                   strerror(errno));
     return GF_E_IO;
 }
 

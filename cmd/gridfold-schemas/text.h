@@ -1,4 +1,5 @@
-/* Text that grows, and memory that lives as long as the program: the generator runs once and ends. */
+/* Text that grows, and memory that lives as long as the program: the generator runs once and ends.
+ */
 #ifndef GF_SCHEMAS_TEXT_H
 #define GF_SCHEMAS_TEXT_H
 
@@ -16,7 +17,8 @@ void text_add_bytes(struct text *text, const char *data, size_t size);
 /* `value` as a C string literal with its quotes. */
 void text_add_literal(struct text *text, const char *value);
 
-/* Cleared memory, never freed before the end; ends the program with a message when there is none. */
+/* Cleared memory, never freed before the end; ends the program with a message when there is none.
+ */
 void *keep(size_t size);
 /* printf into kept memory. */
 const char *keep_text(const char *format, ...) GF_PRINTF(1, 2);
@@ -30,6 +32,7 @@ const char *text_upper_snake(const char *name);
 
 /* A whole file, NUL-terminated; NULL with a message in `error` when it cannot be read. */
 const char *text_file_read(const char *path, struct gf_error *error);
-GF_MUST_USE enum gf_rc text_file_write(const char *path, const struct text *text, struct gf_error *error);
+GF_MUST_USE enum gf_rc text_file_write(const char *path, const struct text *text,
+                                       struct gf_error *error);
 
 #endif

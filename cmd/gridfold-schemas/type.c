@@ -7,7 +7,8 @@
 /* What reading one file needs at every depth. */
 struct reading {
     struct model *model;
-    uint32_t name_count; /* names this file has defined so far: Avro allows only those to be referred to */
+    uint32_t name_count; /* names this file has defined so far: Avro allows only those to be
+                            referred to */
     const struct type *names[SCHEMA_TYPE_COUNT_MAX];
     uint32_t open_count; /* records around the place we are at */
     const char *open[16];
@@ -37,8 +38,8 @@ type_same(const struct type *a, const struct type *b)
 {
     bool same = a->kind == b->kind && text_same(a->name, b->name) && text_same(a->doc, b->doc) &&
                 a->size == b->size && a->field_count == b->field_count &&
-                a->symbol_count == b->symbol_count && a->item == b->item && text_same(a->unit, b->unit) &&
-                a->scale == b->scale;
+                a->symbol_count == b->symbol_count && a->item == b->item &&
+                text_same(a->unit, b->unit) && a->scale == b->scale;
     for (uint32_t i = 0; same && i < a->symbol_count; i++) {
         same = text_same(a->symbols[i], b->symbols[i]);
     }
@@ -55,7 +56,8 @@ type_same(const struct type *a, const struct type *b)
 }
 
 static enum gf_rc
-type_intern(struct reading *reading, struct type *type, const struct place *place, const struct type **out)
+type_intern(struct reading *reading, struct type *type, const struct place *place,
+            const struct type **out)
 {
     struct model *const model = reading->model;
     for (uint32_t i = 0; i < model->type_count; i++) {
@@ -63,8 +65,8 @@ type_intern(struct reading *reading, struct type *type, const struct place *plac
             continue;
         }
         if (!type_same(model->types[i], type)) {
-            return place_fail(place, reading->error, "\"%s\" differs from the type of that name elsewhere",
-                              type->name);
+            return place_fail(place, reading->error,
+                              "\"%s\" differs from the type of that name elsewhere", type->name);
         }
         *out = model->types[i];
         return GF_OK;
@@ -91,7 +93,8 @@ attributes_check(struct reading *reading, const json_t *json, const struct place
             is_known = strcmp(known[i], name) == 0;
         }
         if (!is_known) {
-            return place_fail(place, reading->error, "attribute \"%s\" is not supported here", name);
+            return place_fail(place, reading->error, "attribute \"%s\" is not supported here",
+                              name);
         }
     }
     return GF_OK;
@@ -101,10 +104,11 @@ static bool
 name_is_valid(const char *name)
 {
     static const char *const taken[] = {
-        "auto",   "bool",   "break",    "case",     "char",     "const", "continue", "default", "do",
-        "double", "else",   "enum",     "extern",   "float",    "for",   "goto",     "if",      "inline",
-        "int",    "long",   "register", "restrict", "return",   "short", "signed",   "sizeof",  "static",
-        "struct", "switch", "typedef",  "union",    "unsigned", "void",  "volatile", "while"};
+        "auto",     "bool",    "break",  "case",     "char",   "const",    "continue",
+        "default",  "do",      "double", "else",     "enum",   "extern",   "float",
+        "for",      "goto",    "if",     "inline",   "int",    "long",     "register",
+        "restrict", "return",  "short",  "signed",   "sizeof", "static",   "struct",
+        "switch",   "typedef", "union",  "unsigned", "void",   "volatile", "while"};
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
     static const char rest[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
     if (name == NULL || name[0] == '\0' || strchr(letters, name[0]) == NULL ||
@@ -127,14 +131,16 @@ doc_read(struct reading *reading, const json_t *json, const struct place *place,
         return place_fail(place, reading->error, "\"doc\" is missing");
     }
     if (strstr(doc, "*/") != NULL || strpbrk(doc, "\n\r") != NULL || strlen(doc) > 1000) {
-        return place_fail(place, reading->error, "\"doc\" must be one line without \"*/\", up to 1000 bytes");
+        return place_fail(place, reading->error,
+                          "\"doc\" must be one line without \"*/\", up to 1000 bytes");
     }
     *out = keep_text("%s", doc);
     return GF_OK;
 }
 
 static enum gf_rc
-named_start(struct reading *reading, const json_t *json, const struct place *place, struct type *type)
+named_start(struct reading *reading, const json_t *json, const struct place *place,
+            struct type *type)
 {
     const char *const name = json_string_value(json_object_get(json, "name"));
     if (!name_is_valid(name)) {
@@ -152,7 +158,8 @@ named_start(struct reading *reading, const json_t *json, const struct place *pla
 }
 
 static enum gf_rc
-named_finish(struct reading *reading, struct type *type, const struct place *place, const struct type **out)
+named_finish(struct reading *reading, struct type *type, const struct place *place,
+             const struct type **out)
 {
     const enum gf_rc rc = type_intern(reading, type, place, out);
     if (rc != GF_OK) {
@@ -166,10 +173,12 @@ named_finish(struct reading *reading, struct type *type, const struct place *pla
 }
 
 static enum gf_rc
-reference_read(struct reading *reading, const char *name, const struct place *place, const struct type **out)
+reference_read(struct reading *reading, const char *name, const struct place *place,
+               const struct type **out)
 {
     const char *const prefix = SCHEMA_NAMESPACE ".";
-    const char *const bare = strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix) : name;
+    const char *const bare =
+        strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix) : name;
     for (uint32_t i = 0; i < reading->name_count; i++) {
         if (strcmp(reading->names[i]->name, bare) == 0) {
             *out = reading->names[i];
@@ -178,12 +187,13 @@ reference_read(struct reading *reading, const char *name, const struct place *pl
     }
     for (uint32_t i = 0; i < reading->open_count; i++) {
         if (strcmp(reading->open[i], bare) == 0) {
-            return place_fail(place, reading->error, "\"%s\" contains itself: recursion is not supported",
-                              name);
+            return place_fail(place, reading->error,
+                              "\"%s\" contains itself: recursion is not supported", name);
         }
     }
     return place_fail(place, reading->error,
-                      "\"%s\" is neither a type we support nor a name defined before in this file", name);
+                      "\"%s\" is neither a type we support nor a name defined before in this file",
+                      name);
 }
 
 /* A primitive, plain or with its attributes. */
@@ -202,7 +212,8 @@ primitive_read(struct reading *reading, enum gf_kind kind, const char *name, con
         return rc;
     }
     const json_t *const logical = json_object_get(json, "logicalType"), *const unit =
-                                                                            json_object_get(json, "unit");
+                                                                            json_object_get(json,
+                                                                                            "unit");
     const json_t *const scale = json_object_get(json, "scale");
     if (logical != NULL) {
         if (kind != GF_KIND_LONG || !text_same(json_string_value(logical), "timestamp-micros") ||
@@ -215,8 +226,8 @@ primitive_read(struct reading *reading, enum gf_kind kind, const char *name, con
         type->id = "time";
         return type_intern(reading, type, place, out);
     }
-    if (unit != NULL && (json_string_length(unit) == 0 || kind == GF_KIND_STRING || kind == GF_KIND_BYTES ||
-                         kind == GF_KIND_BOOL)) {
+    if (unit != NULL && (json_string_length(unit) == 0 || kind == GF_KIND_STRING ||
+                         kind == GF_KIND_BYTES || kind == GF_KIND_BOOL)) {
         return place_fail(place, reading->error, "\"unit\" must be a text, of a number");
     }
     if (scale != NULL && (unit == NULL || kind == GF_KIND_DOUBLE || !json_is_integer(scale) ||
@@ -233,13 +244,15 @@ primitive_read(struct reading *reading, enum gf_kind kind, const char *name, con
     int scale_of_unit = 0;
     if (kind == GF_KIND_LONG && unit != NULL && unit_scale(type->unit, &scale_of_unit) &&
         scale_of_unit != type->scale) {
-        return place_fail(place, reading->error, "unit \"%s\" has scale %d", type->unit, scale_of_unit);
+        return place_fail(place, reading->error, "unit \"%s\" has scale %d", type->unit,
+                          scale_of_unit);
     }
     return type_intern(reading, type, place, out);
 }
 
 static enum gf_rc
-enum_read(struct reading *reading, const json_t *json, const struct place *place, const struct type **out)
+enum_read(struct reading *reading, const json_t *json, const struct place *place,
+          const struct type **out)
 {
     static const char *const known[] = {"type", "name", "doc", "symbols", "default", NULL};
     struct type *const type = keep(sizeof *type);
@@ -257,8 +270,8 @@ enum_read(struct reading *reading, const json_t *json, const struct place *place
         const char *const symbol = json_string_value(json_array_get(symbols, i));
         if (!name_is_valid(symbol) || strcmp(text_upper_snake(symbol), symbol) != 0 ||
             strcmp(symbol, "COUNT") == 0) {
-            return place_fail(place, reading->error, "symbols[%u] must be a name in capitals, and not COUNT",
-                              i);
+            return place_fail(place, reading->error,
+                              "symbols[%u] must be a name in capitals, and not COUNT", i);
         }
         for (uint32_t j = 0; j < i; j++) {
             if (strcmp(type->symbols[j], symbol) == 0) {
@@ -276,7 +289,8 @@ enum_read(struct reading *reading, const json_t *json, const struct place *place
 }
 
 static enum gf_rc
-fixed_read(struct reading *reading, const json_t *json, const struct place *place, const struct type **out)
+fixed_read(struct reading *reading, const json_t *json, const struct place *place,
+           const struct type **out)
 {
     static const char *const known[] = {"type", "name", "doc", "size", NULL};
     struct type *const type = keep(sizeof *type);
@@ -295,7 +309,8 @@ fixed_read(struct reading *reading, const json_t *json, const struct place *plac
 }
 
 static enum gf_rc
-array_read(struct reading *reading, const json_t *json, const struct place *place, const struct type **out)
+array_read(struct reading *reading, const json_t *json, const struct place *place,
+           const struct type **out)
 {
     static const char *const known[] = {"type", "items", NULL};
     struct type *const type = keep(sizeof *type);
@@ -309,7 +324,8 @@ array_read(struct reading *reading, const json_t *json, const struct place *plac
         return rc;
     }
     if (type_c_name(type->item) == NULL) {
-        return place_fail(&inner, reading->error, "an array of arrays or of fixeds is not supported");
+        return place_fail(&inner, reading->error,
+                          "an array of arrays or of fixeds is not supported");
     }
     type->id = keep_text("array_of_%s", type->item->id);
     return type_intern(reading, type, place, out);
@@ -322,13 +338,15 @@ default_is_zero(const struct field *field, const json_t *value)
     if (field->is_nullable) {
         return json_is_null(value);
     }
-    return (field->type->kind == GF_KIND_ARRAY && json_is_array(value) && json_array_size(value) == 0) ||
+    return (field->type->kind == GF_KIND_ARRAY && json_is_array(value) &&
+            json_array_size(value) == 0) ||
            (field->type->kind == GF_KIND_BOOL && json_is_false(value)) ||
            (field->type->kind == GF_KIND_ENUM && text_same(json_string_value(value), "UNKNOWN"));
 }
 
 static enum gf_rc
-aliases_read(struct reading *reading, const json_t *json, const struct place *place, struct field *field)
+aliases_read(struct reading *reading, const json_t *json, const struct place *place,
+             struct field *field)
 {
     const json_t *const aliases = json_object_get(json, "aliases");
     field->alias_count = (uint32_t)json_array_size(aliases);
@@ -347,7 +365,8 @@ aliases_read(struct reading *reading, const json_t *json, const struct place *pl
 }
 
 static enum gf_rc
-field_read(struct reading *reading, const json_t *json, const struct place *place, struct field *field)
+field_read(struct reading *reading, const json_t *json, const struct place *place,
+           struct field *field)
 {
     static const char *const known[] = {"name", "doc", "type", "default", "aliases", NULL};
     if (!json_is_object(json)) {
@@ -366,7 +385,8 @@ field_read(struct reading *reading, const json_t *json, const struct place *plac
     const struct place inner = place_in(place, "type");
     const json_t *type = json_object_get(json, "type");
     if (json_is_array(type)) {
-        if (json_array_size(type) != 2 || !text_same(json_string_value(json_array_get(type, 0)), "null")) {
+        if (json_array_size(type) != 2 ||
+            !text_same(json_string_value(json_array_get(type, 0)), "null")) {
             return place_fail(&inner, reading->error, "of unions only [\"null\", X] is supported");
         }
         field->is_nullable = true;
@@ -384,14 +404,16 @@ field_read(struct reading *reading, const json_t *json, const struct place *plac
 }
 
 static enum gf_rc
-record_read(struct reading *reading, const json_t *json, const struct place *place, const struct type **out)
+record_read(struct reading *reading, const json_t *json, const struct place *place,
+            const struct type **out)
 {
     static const char *const known[] = {"type", "name", "doc", "fields", NULL};
     static const char *const known_root[] = {"type",  "name", "doc",        "fields", "namespace",
                                              "topic", "key",  "event_time", "rank",   NULL};
     struct type *const type = keep(sizeof *type);
     type->kind = GF_KIND_RECORD;
-    enum gf_rc rc = attributes_check(reading, json, place, reading->open_count == 0 ? known_root : known);
+    enum gf_rc rc =
+        attributes_check(reading, json, place, reading->open_count == 0 ? known_root : known);
     rc = rc == GF_OK ? named_start(reading, json, place, type) : rc;
     rc = rc == GF_OK ? doc_read(reading, json, place, &type->doc) : rc;
     if (rc != GF_OK) {
@@ -425,14 +447,16 @@ record_read(struct reading *reading, const json_t *json, const struct place *pla
 }
 
 static enum gf_rc
-type_read(struct reading *reading, const json_t *json, const struct place *place, const struct type **out)
+type_read(struct reading *reading, const json_t *json, const struct place *place,
+          const struct type **out)
 {
     const json_t *const inner = json_is_object(json) ? json_object_get(json, "type") : json;
     const char *const name = json_string_value(inner);
     if (name == NULL) {
         return place_fail(place, reading->error,
-                          json_is_array(json) ? "a union is only supported as a field's type"
-                                              : "a type must be a name or an object with a \"type\"");
+                          json_is_array(json)
+                              ? "a union is only supported as a field's type"
+                              : "a type must be a name or an object with a \"type\"");
     }
     for (size_t i = 0; i < sizeof primitives / sizeof primitives[0]; i++) {
         if (strcmp(primitives[i].name, name) == 0) {
@@ -442,7 +466,8 @@ type_read(struct reading *reading, const json_t *json, const struct place *place
     }
     static const struct {
         const char *name;
-        enum gf_rc (*read)(struct reading *, const json_t *, const struct place *, const struct type **);
+        enum gf_rc (*read)(struct reading *, const json_t *, const struct place *,
+                           const struct type **);
     } complex[] = {
         {"record", record_read}, {"enum", enum_read}, {"fixed", fixed_read}, {"array", array_read}};
     for (size_t i = 0; json != inner && i < sizeof complex / sizeof complex[0]; i++) {
@@ -462,10 +487,12 @@ type_read_root(struct model *model, const struct topic *topic, const struct type
 {
     struct reading reading = {.model = model, .error = error};
     const struct place place = {.file = topic->path};
-    const bool is_record = text_same(json_string_value(json_object_get(topic->root, "type")), "record");
-    if (!is_record ||
-        !text_same(json_string_value(json_object_get(topic->root, "namespace")), SCHEMA_NAMESPACE)) {
-        return place_fail(&place, error, "must be a record in the namespace \"" SCHEMA_NAMESPACE "\"");
+    const bool is_record =
+        text_same(json_string_value(json_object_get(topic->root, "type")), "record");
+    if (!is_record || !text_same(json_string_value(json_object_get(topic->root, "namespace")),
+                                 SCHEMA_NAMESPACE)) {
+        return place_fail(&place, error,
+                          "must be a record in the namespace \"" SCHEMA_NAMESPACE "\"");
     }
     return type_read(&reading, topic->root, &place, out);
 }

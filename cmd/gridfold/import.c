@@ -25,9 +25,11 @@ enum import_option {
 };
 
 static const struct verb_option options[] = {
-    [OPT_MAPPING] = {"mapping", 'm', "MAPPING.yaml", "what the columns mean; config/import/ has examples"},
+    [OPT_MAPPING] = {"mapping", 'm', "MAPPING.yaml",
+                     "what the columns mean; config/import/ has examples"},
     [OPT_TO] = {"to", 0, "LOG", "where the records go: folder:PATH"},
-    [OPT_REJECTS] = {"rejects", 0, "FILE", "where rejected rows go; PATH/rejects.log of the log otherwise"},
+    [OPT_REJECTS] = {"rejects", 0, "FILE",
+                     "where rejected rows go; PATH/rejects.log of the log otherwise"},
     [OPT_STRICT] = {"strict", 0, NULL, "write nothing when a row is rejected (exit 65)"},
     [OPT_PARTITIONS] = {"partitions", 0, "N", "partitions of a new log; 4"},
     [OPT_CODEC] = {"codec", 0, "CODEC", "of new files: null, deflate or zstandard; null"},
@@ -86,7 +88,8 @@ progress_show(void *context, const struct gf_import_progress *progress)
         const double share = (double)done / (double)total;
         snprintf(rest, sizeof rest, "  %3.0f %%", 100 * share);
         if (is_reading && share > 0.01) {
-            snprintf(rest, sizeof rest, "  %3.0f %%  %.0f s left to read", 100 * share, spent_s / share - spent_s);
+            snprintf(rest, sizeof rest, "  %3.0f %%  %.0f s left to read", 100 * share,
+                     spent_s / share - spent_s);
         }
     }
     line_end(screen);
@@ -125,8 +128,9 @@ static void
 count_print_json(const struct gf_import_count *count)
 {
     printf("\"rows\":%llu,\"records\":%llu,\"filtered\":%llu,\"repeated\":%llu,\"rejected\":%llu",
-           (unsigned long long)count->rows, (unsigned long long)count->records, (unsigned long long)count->filtered,
-           (unsigned long long)count->repeated, (unsigned long long)count->rejected);
+           (unsigned long long)count->rows, (unsigned long long)count->records,
+           (unsigned long long)count->filtered, (unsigned long long)count->repeated,
+           (unsigned long long)count->rejected);
 }
 
 static void
@@ -141,7 +145,8 @@ summary_print_json(const struct gf_import_summary *summary, double spent_s)
     if (summary->all.records > 0) {
         printf(",\"first\":\"%s\",\"last\":\"%s\"", first, last);
     }
-    printf(",\"written\":%s,\"seconds\":%.3f,\"topics\":{", summary->is_written ? "true" : "false", spent_s);
+    printf(",\"written\":%s,\"seconds\":%.3f,\"topics\":{", summary->is_written ? "true" : "false",
+           spent_s);
     bool has_one = false;
     for (int topic = 0; topic < GF_TOPIC_INPUT_COUNT; topic++) {
         if (summary->topics[topic].rows > 0) {
@@ -171,7 +176,8 @@ summary_print(const struct gf_import_summary *summary, const char *rejects, doub
 {
     char first[GF_TIME_TEXT_SIZE], last[GF_TIME_TEXT_SIZE];
     int topics = 0;
-    printf("%-20s %12s %12s %12s %12s\n", "topic", "rows in", "= records", "+ filtered", "+ rejected");
+    printf("%-20s %12s %12s %12s %12s\n", "topic", "rows in", "= records", "+ filtered",
+           "+ rejected");
     for (int topic = 0; topic < GF_TOPIC_INPUT_COUNT; topic++) {
         if (summary->topics[topic].rows > 0) {
             count_print(gf_topics[topic].name, &summary->topics[topic]);
@@ -181,8 +187,9 @@ summary_print(const struct gf_import_summary *summary, const char *rejects, doub
     if (topics > 1) {
         count_print("all", &summary->all);
     }
-    printf("%llu lines of %llu file%s, %.1f MiB, in %.1f s: %.0f lines/s", (unsigned long long)summary->lines,
-           (unsigned long long)summary->files, summary->files == 1 ? "" : "s", (double)summary->bytes / MIB, spent_s,
+    printf("%llu lines of %llu file%s, %.1f MiB, in %.1f s: %.0f lines/s",
+           (unsigned long long)summary->lines, (unsigned long long)summary->files,
+           summary->files == 1 ? "" : "s", (double)summary->bytes / MIB, spent_s,
            (double)summary->lines / (spent_s > 0 ? spent_s : 1));
     if (summary->all.records > 0) {
         gf_time_print(summary->first, first);
@@ -248,7 +255,9 @@ option_take(const struct verb *verb, int option, struct arguments *arguments)
     case OPT_CODEC:
         return codec_parse(verb, optarg, &arguments->codec);
     case OPT_MEMORY:
-        return number_parse(optarg, 1048576, &arguments->memory) ? 0 : verb_usage(verb, "--memory is a number of MiB");
+        return number_parse(optarg, 1048576, &arguments->memory)
+                   ? 0
+                   : verb_usage(verb, "--memory is a number of MiB");
     case OPT_JSON:
         arguments->is_json = true;
         break;
@@ -260,8 +269,8 @@ option_take(const struct verb *verb, int option, struct arguments *arguments)
 }
 
 static int
-import_do(const struct verb *verb, const struct arguments *arguments, const char *path, const char *const *files,
-          uint32_t file_count)
+import_do(const struct verb *verb, const struct arguments *arguments, const char *path,
+          const char *const *files, uint32_t file_count)
 {
     struct gf_import_mapping mapping = {.memory = NULL};
     struct gf_error error = {.text = ""};
@@ -301,7 +310,8 @@ import_do(const struct verb *verb, const struct arguments *arguments, const char
     gf_import_mapping_free(&mapping);
     line_end(&screen);
     char rejects[4096];
-    snprintf(rejects, sizeof rejects, "%s%s", arguments->rejects != NULL ? arguments->rejects : path,
+    snprintf(rejects, sizeof rejects, "%s%s",
+             arguments->rejects != NULL ? arguments->rejects : path,
              arguments->rejects != NULL ? "" : "/rejects.log");
     if (summary.lines > 0 && arguments->is_json) {
         summary_print_json(&summary, clock_s() - screen.started_s);
@@ -326,7 +336,8 @@ import_run(const struct verb *verb, int argc, char **argv)
         }
     }
     if (arguments.mapping == NULL || arguments.to == NULL) {
-        return verb_usage(verb, "%s is missing", arguments.mapping == NULL ? "-m MAPPING.yaml" : "--to LOG");
+        return verb_usage(verb, "%s is missing",
+                          arguments.mapping == NULL ? "-m MAPPING.yaml" : "--to LOG");
     }
     if (optind >= argc) {
         return verb_usage(verb, "no FILE; - is the standard input");
@@ -340,15 +351,17 @@ import_run(const struct verb *verb, int argc, char **argv)
     if (name.kind == GF_LOG_KAFKA) {
         return verb_usage(verb, "imports go into a folder for now: --to folder:PATH");
     }
-    return import_do(verb, &arguments, name.rest, (const char *const *)argv + optind, (uint32_t)(argc - optind));
+    return import_do(verb, &arguments, name.rest, (const char *const *)argv + optind,
+                     (uint32_t)(argc - optind));
 }
 
 const struct verb verb_import = {
     .name = "import",
     .arguments = "-m MAPPING.yaml --to LOG FILE...",
     .doc = "CSV or NDJSON files (plain, gzip or zstd) into a log, by a mapping of their columns.",
-    .examples = "  gridfold import -m config/import/lcl-daily.yaml --to folder:log daily.csv.zst\n"
-                "  zcat prices.csv.gz | gridfold import -m prices.yaml --to folder:log --strict -\n",
+    .examples =
+        "  gridfold import -m config/import/lcl-daily.yaml --to folder:log daily.csv.zst\n"
+        "  zcat prices.csv.gz | gridfold import -m prices.yaml --to folder:log --strict -\n",
     .options = options,
     .run = import_run,
 };

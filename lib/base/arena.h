@@ -1,7 +1,8 @@
-/* Arena: memory named by its lifetime, a batch. The caller lends a block; allocation is a bump, release is a mark.
+/* Arena: memory named by its lifetime, a batch. The caller lends a block; allocation is a bump,
+ * release is a mark.
  *
- * An arena that runs out returns NULL and stays `overflowed`; a decoder that gets NULL gives the record up with
- * GF_E_FULL. Nothing here calls malloc. */
+ * An arena that runs out returns NULL and stays `overflowed`; a decoder that gets NULL gives the
+ * record up with GF_E_FULL. Nothing here calls malloc. */
 #ifndef GF_BASE_ARENA_H
 #define GF_BASE_ARENA_H
 
@@ -36,7 +37,11 @@ gf_arena_take(struct gf_arena *arena, size_t size)
     return arena->data + start;
 }
 
-static inline size_t gf_arena_mark(const struct gf_arena *arena) { return arena->used; }
+static inline size_t
+gf_arena_mark(const struct gf_arena *arena)
+{
+    return arena->used;
+}
 
 /* Gives back all that was taken since `mark`. */
 static inline void

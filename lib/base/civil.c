@@ -25,7 +25,8 @@ gf_days_from_date(int32_t year, uint32_t month, uint32_t day)
     const int64_t year_of_era = march_year - era * 400;
     const int64_t march_month = month > 2 ? month - 3 : month + 9;
     const int64_t day_of_year = (153 * march_month + 2) / 5 + day - 1;
-    const int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    const int64_t day_of_era =
+        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     return (int32_t)(era * DAYS_PER_ERA + day_of_era - DAYS_TO_ERA);
 }
 
@@ -37,7 +38,8 @@ gf_date_from_days(int32_t days, int32_t *year, uint32_t *month, uint32_t *day)
     const int64_t day_of_era = shifted - era * DAYS_PER_ERA;
     const int64_t year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    const int64_t day_of_year =
+        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     const int64_t march_month = (5 * day_of_year + 2) / 153;
     *day = (uint32_t)(day_of_year - (153 * march_month + 2) / 5 + 1);
     *month = (uint32_t)(march_month < 10 ? march_month + 3 : march_month - 9);
@@ -183,8 +185,9 @@ gf_time_print(struct gf_time time, char out[GF_TIME_TEXT_SIZE])
     }
     struct gf_civil civil;
     gf_civil_of(gf_zone_utc(), time, &civil);
-    const int printed = snprintf(out, GF_TIME_TEXT_SIZE, "%04" PRId32 "-%02u-%02uT%02u:%02u:%02u", civil.year,
-                                 civil.month, civil.day, civil.hour, civil.minute, civil.second);
+    const int printed =
+        snprintf(out, GF_TIME_TEXT_SIZE, "%04" PRId32 "-%02u-%02uT%02u:%02u:%02u", civil.year,
+                 civil.month, civil.day, civil.hour, civil.minute, civil.second);
     assert(printed > 0);
     assert(printed < GF_TIME_TEXT_SIZE - 8);
     const size_t used = (size_t)printed;

@@ -12,7 +12,7 @@ struct error_row {
 
 static const struct error_row error_rows[] = {
     [GF_OK] = {.name = "OK", .text = "no error", .action = GF_ACTION_NONE},
-#define ERROR_ROW(name_, action_, text_)                                                                     \
+#define ERROR_ROW(name_, action_, text_)                                                           \
     [GF_E_##name_] = {.name = #name_, .text = text_, .action = GF_ACTION_##action_},
     GF_ERRORS(ERROR_ROW)
 #undef ERROR_ROW
@@ -51,10 +51,9 @@ int
 gf_rc_exit_code(enum gf_rc rc)
 {
     static const int exit_codes[ERROR_ROW_COUNT] = {
-        [GF_E_USAGE] = 64,       [GF_E_BAD_DATA] = 65, [GF_E_DAMAGED] = 65,
-        [GF_E_NOT_FOUND] = 66,   [GF_E_UNAVAILABLE] = 69, [GF_E_IO] = 74,
-        [GF_E_NO_SPACE] = 74,    [GF_E_FENCED] = 76,      [GF_E_CONFIG] = 78,
-        [GF_E_DIFFERENT] = 1,
+        [GF_E_USAGE] = 64,       [GF_E_BAD_DATA] = 65, [GF_E_DAMAGED] = 65,  [GF_E_NOT_FOUND] = 66,
+        [GF_E_UNAVAILABLE] = 69, [GF_E_IO] = 74,       [GF_E_NO_SPACE] = 74, [GF_E_FENCED] = 76,
+        [GF_E_CONFIG] = 78,      [GF_E_DIFFERENT] = 1,
     };
     assert((size_t)rc < ERROR_ROW_COUNT);
     if (rc == GF_OK) {

@@ -48,8 +48,8 @@ gf_digest_print(const struct gf_digest *digest, char out[33])
     out[2 * GF_DIGEST_SIZE] = '\0';
 }
 
-/* MurmurHash2 with the seed and the byte order of org.apache.kafka.common.utils.Utils.murmur2: every
- * other producer must put a customer on the partition we look for it on. */
+/* MurmurHash2 with the seed and the byte order of org.apache.kafka.common.utils.Utils.murmur2:
+ * every other producer must put a customer on the partition we look for it on. */
 uint32_t
 gf_murmur2(const void *data, size_t size)
 {
@@ -60,8 +60,8 @@ gf_murmur2(const void *data, size_t size)
     uint32_t hash = seed ^ (uint32_t)size;
     size_t at = 0;
     for (; size - at >= 4; at += 4) {
-        uint32_t word = (uint32_t)bytes[at] | (uint32_t)bytes[at + 1] << 8 | (uint32_t)bytes[at + 2] << 16 |
-                        (uint32_t)bytes[at + 3] << 24;
+        uint32_t word = (uint32_t)bytes[at] | (uint32_t)bytes[at + 1] << 8 |
+                        (uint32_t)bytes[at + 2] << 16 | (uint32_t)bytes[at + 3] << 24;
         word *= multiplier;
         word ^= word >> 24;
         word *= multiplier;

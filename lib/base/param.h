@@ -1,5 +1,6 @@
-/* Parameters as data: a row makes the parser, the help, the printed effective configuration and the manual. A struct of
- * parameters is described by rows; config/ fills it from YAML, the owner only reads it. */
+/* Parameters as data: a row makes the parser, the help, the printed effective configuration and the
+ * manual. A struct of parameters is described by rows; config/ fills it from YAML, the owner only
+ * reads it. */
 #ifndef GF_BASE_PARAM_H
 #define GF_BASE_PARAM_H
 
@@ -19,24 +20,28 @@ enum gf_param_type {
     GF_PARAM_SIZE,     /* int64_t bytes: 64MiB, 2GiB */
     GF_PARAM_TEXT,     /* char[size], NUL-terminated */
     GF_PARAM_CHOICE,   /* int32_t: index into `choices` */
-    GF_PARAM_TABLE,    /* YAML sequence of mappings: rows of a struct, at most rows_max, their count at count_offset */
+    GF_PARAM_TABLE, /* YAML sequence of mappings: rows of a struct, at most rows_max, their count at
+                       count_offset */
 };
 
 struct gf_param {
-    const char *name;            /* snake_case */
-    const char *doc;             /* one sentence */
-    const char *unit;            /* shown with the value; NULL where there is none */
+    const char *name; /* snake_case */
+    const char *doc;  /* one sentence */
+    const char *unit; /* shown with the value; NULL where there is none */
     enum gf_param_type type;
-    uint32_t offset;             /* in the owner's struct; of the first row for TABLE */
-    uint32_t size;               /* TEXT: of the buffer. TABLE: of one row */
-    const char *initial;         /* default, as it would be written; NULL: must be given. TABLE: a YAML flow sequence */
-    double min, max;             /* in the unit written (days of a DURATION count as seconds); both 0: no limit */
-    bool is_fold;                /* part of the fold: journalled as configuration, changes take effect at a batch */
+    uint32_t offset;     /* in the owner's struct; of the first row for TABLE */
+    uint32_t size;       /* TEXT: of the buffer. TABLE: of one row */
+    const char *initial; /* default, as it would be written; NULL: must be given. TABLE: a YAML flow
+                            sequence */
+    double min,
+        max; /* in the unit written (days of a DURATION count as seconds); both 0: no limit */
+    bool
+        is_fold; /* part of the fold: journalled as configuration, changes take effect at a batch */
     const char *const *choices;  /* CHOICE: NULL-terminated */
     const struct gf_param *rows; /* TABLE: the columns */
     uint32_t row_param_count;
     uint32_t rows_max;
-    uint32_t count_offset;       /* TABLE: of a uint32_t */
+    uint32_t count_offset; /* TABLE: of a uint32_t */
 };
 
 #endif

@@ -24,8 +24,9 @@ random_block_of(uint64_t seed, uint64_t stream, uint64_t index)
     for (uint32_t round = 0; round < RANDOM_ROUND_COUNT; round++) {
         const uint64_t product_0 = (uint64_t)counter[0] * 0xD2511F53;
         const uint64_t product_1 = (uint64_t)counter[2] * 0xCD9E8D57;
-        const uint32_t next[4] = {(uint32_t)(product_1 >> 32) ^ counter[1] ^ key[0], (uint32_t)product_1,
-                                  (uint32_t)(product_0 >> 32) ^ counter[3] ^ key[1], (uint32_t)product_0};
+        const uint32_t next[4] = {
+            (uint32_t)(product_1 >> 32) ^ counter[1] ^ key[0], (uint32_t)product_1,
+            (uint32_t)(product_0 >> 32) ^ counter[3] ^ key[1], (uint32_t)product_0};
         memcpy(counter, next, sizeof(counter));
         key[0] += 0x9E3779B9;
         key[1] += 0xBB67AE85;
@@ -50,7 +51,8 @@ uint64_t
 gf_random_below(uint64_t seed, uint64_t stream, uint64_t index, uint64_t limit)
 {
     assert(limit > 0);
-    const uint64_t result = (uint64_t)(((random_u128)gf_random_u64(seed, stream, index) * limit) >> 64);
+    const uint64_t result =
+        (uint64_t)(((random_u128)gf_random_u64(seed, stream, index) * limit) >> 64);
     assert(result < limit);
     return result;
 }

@@ -1,5 +1,5 @@
-/* Random numbers without a state to lose: a draw is a function of (seed, stream, index), so it does not depend on how
- * many draws were made before. Philox4x32-10 (Salmon et al., SC 2011). */
+/* Random numbers without a state to lose: a draw is a function of (seed, stream, index), so it does
+ * not depend on how many draws were made before. Philox4x32-10 (Salmon et al., SC 2011). */
 #ifndef GF_BASE_RANDOM_H
 #define GF_BASE_RANDOM_H
 
@@ -21,7 +21,15 @@ double gf_random_normal(uint64_t seed, uint64_t stream, uint64_t index);
 struct gf_random {
     uint64_t seed, stream, index;
 };
-static inline uint64_t gf_random_next(struct gf_random *random) { return gf_random_u64(random->seed, random->stream, random->index++); }
-static inline double gf_random_next_unit(struct gf_random *random) { return gf_random_unit(random->seed, random->stream, random->index++); }
+static inline uint64_t
+gf_random_next(struct gf_random *random)
+{
+    return gf_random_u64(random->seed, random->stream, random->index++);
+}
+static inline double
+gf_random_next_unit(struct gf_random *random)
+{
+    return gf_random_unit(random->seed, random->stream, random->index++);
+}
 
 #endif

@@ -69,13 +69,15 @@ round_to_int(double x)
     return (int)(x < 0 ? x - 0.5 : x + 0.5);
 }
 
-/* x = k ln 2 + r with |r| <= ln(2)/2; exp(r) is the Taylor series, whose next term is below 1e-18. */
+/* x = k ln 2 + r with |r| <= ln(2)/2; exp(r) is the Taylor series, whose next term is below 1e-18.
+ */
 double
 gf_exp(double x)
 {
     static const double series[] = {
-        1.0 / 2,     1.0 / 6,      1.0 / 24,      1.0 / 120,      1.0 / 720,       1.0 / 5040,
-        1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0,
+        1.0 / 2,       1.0 / 6,        1.0 / 24,        1.0 / 120,
+        1.0 / 720,     1.0 / 5040,     1.0 / 40320,     1.0 / 362880,
+        1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0,
     };
     if (x != x) {
         return x;
@@ -96,7 +98,8 @@ gf_exp(double x)
 }
 
 /* x = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)); with s = f / (2 + f),
- * log(1 + f) = 2 atanh(s) = 2s + s R(s^2), and 2s = f - s f, which is kept apart because f is exact. */
+ * log(1 + f) = 2 atanh(s) = 2s + s R(s^2), and 2s = f - s f, which is kept apart because f is
+ * exact. */
 double
 gf_log(double x)
 {

@@ -1,4 +1,5 @@
-/* Spans: bytes that somebody else owns. A span is valid as long as its owner says, usually until the end of a batch. */
+/* Spans: bytes that somebody else owns. A span is valid as long as its owner says, usually until
+ * the end of a batch. */
 #ifndef GF_BASE_SPAN_H
 #define GF_BASE_SPAN_H
 
@@ -19,7 +20,11 @@ gf_span_of(const void *data, size_t size)
 }
 
 /* A NUL-terminated text without its NUL. */
-static inline struct gf_span gf_span_text(const char *text) { return gf_span_of(text, strlen(text)); }
+static inline struct gf_span
+gf_span_text(const char *text)
+{
+    return gf_span_of(text, strlen(text));
+}
 
 static inline bool
 gf_span_equal(struct gf_span a, struct gf_span b)

@@ -55,7 +55,8 @@ gf_energy_sub(struct gf_energy a, struct gf_energy b, struct gf_energy *out)
     return i64_sub(a.micro_kwh, b.micro_kwh, &out->micro_kwh);
 }
 
-/* C divides toward zero; this moves the quotient one away from zero where half to even asks for it. */
+/* C divides toward zero; this moves the quotient one away from zero where half to even asks for it.
+ */
 static unit_i128
 divide_half_even(unit_i128 value, int64_t denominator)
 {
@@ -92,7 +93,8 @@ gf_money_round_cent(struct gf_money money)
     const int64_t cents = (int64_t)divide_half_even(money.micro, UNIT_MICRO_PER_CENT);
     int64_t micro = 0;
     if (__builtin_mul_overflow(cents, UNIT_MICRO_PER_CENT, &micro)) {
-        /* At the last cent of int64 the only whole cent that can be written is the one toward zero. */
+        /* At the last cent of int64 the only whole cent that can be written is the one toward zero.
+         */
         micro = money.micro - money.micro % UNIT_MICRO_PER_CENT;
     }
     return (struct gf_money){micro};
@@ -184,7 +186,8 @@ gf_decimal_print(int64_t value, int scale, int decimals_min, char *out, size_t s
     assert(decimals_min <= UNIT_SCALE_MAX);
     assert(size > 0);
 
-    /* Written from the last character to the first. 1 sign, 19 digits, 1 point, 18 zeros of padding. */
+    /* Written from the last character to the first. 1 sign, 19 digits, 1 point, 18 zeros of
+     * padding. */
     char text[1 + 19 + 1 + UNIT_SCALE_MAX];
     size_t at = sizeof(text);
     uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;

@@ -67,8 +67,8 @@ rule_day(const struct gf_zone_rule *rule, int32_t year)
     const uint32_t first_weekday = (gf_weekday_of(first) + 1) % 7; /* 0 is Sunday */
     const uint32_t to_weekday = (rule->weekday + 7 - first_weekday) % 7;
     const int64_t day = (int64_t)first + to_weekday + 7 * (rule->week - 1);
-    const int64_t next_month =
-        rule->month == 12 ? gf_days_from_date(year + 1, 1, 1) : gf_days_from_date(year, rule->month + 1u, 1);
+    const int64_t next_month = rule->month == 12 ? gf_days_from_date(year + 1, 1, 1)
+                                                 : gf_days_from_date(year, rule->month + 1u, 1);
     /* Week 5 is the last one, which may be the fourth. */
     return day < next_month ? day : day - 7;
 }
@@ -76,7 +76,8 @@ rule_day(const struct gf_zone_rule *rule, int32_t year)
 static struct stretch
 footer_stretch(const struct gf_zone *zone, int64_t time_s)
 {
-    struct stretch stretch = {.from_s = INT64_MIN, .to_s = INT64_MAX, .offset_s = zone->standard_offset_s};
+    struct stretch stretch = {
+        .from_s = INT64_MIN, .to_s = INT64_MAX, .offset_s = zone->standard_offset_s};
     if (!zone->has_daylight) {
         return stretch;
     }
@@ -99,7 +100,8 @@ footer_stretch(const struct gf_zone *zone, int64_t time_s)
         };
         for (size_t index = 0; index < 2; index++) {
             if (changes[index].from_s > time_s) {
-                stretch.to_s = changes[index].from_s < stretch.to_s ? changes[index].from_s : stretch.to_s;
+                stretch.to_s =
+                    changes[index].from_s < stretch.to_s ? changes[index].from_s : stretch.to_s;
             } else if (changes[index].from_s >= stretch.from_s) {
                 stretch.from_s = changes[index].from_s;
                 stretch.offset_s = changes[index].offset_s;
@@ -186,9 +188,9 @@ clamp_time_s(int64_t time_s)
     return time_s > ZONE_TIME_S_MAX ? ZONE_TIME_S_MAX : time_s;
 }
 
-/* The first instant whose wall clock shows this day or a later one: midnight may be in a gap (then the
- * day starts at 01:00) or happen twice (then the first counts); a day that was skipped starts where the
- * next one does. */
+/* The first instant whose wall clock shows this day or a later one: midnight may be in a gap (then
+ * the day starts at 01:00) or happen twice (then the first counts); a day that was skipped starts
+ * where the next one does. */
 struct gf_time
 gf_day_start(const struct gf_zone *zone, int32_t local_day)
 {

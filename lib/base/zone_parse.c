@@ -23,7 +23,8 @@ struct reader {
 static enum gf_rc
 reader_fail(const struct reader *reader, const char *what)
 {
-    return gf_fail(reader->error, GF_E_BAD_DATA, "zone %s: byte %zu: %s", reader->name, reader->at, what);
+    return gf_fail(reader->error, GF_E_BAD_DATA, "zone %s: byte %zu: %s", reader->name, reader->at,
+                   what);
 }
 
 static bool
@@ -86,7 +87,8 @@ body_check(const struct reader *reader, const struct header *header)
         return reader_fail(reader, "version 1 has no 64-bit times; make it with a newer zic");
     }
     if (header->leap_count != 0) {
-        return reader_fail(reader, "leap seconds are not supported; use the zone without \"right/\"");
+        return reader_fail(reader,
+                           "leap seconds are not supported; use the zone without \"right/\"");
     }
     if (header->transition_count > GF_ZONE_TRANSITION_COUNT_MAX) {
         return reader_fail(reader, "more transitions than there is room for");
@@ -150,7 +152,8 @@ footer_number(struct reader *reader, uint32_t max, uint32_t *out)
 {
     uint32_t number = 0;
     const size_t start = reader->at;
-    while (reader_has(reader, 1) && reader->data[reader->at] >= '0' && reader->data[reader->at] <= '9') {
+    while (reader_has(reader, 1) && reader->data[reader->at] >= '0' &&
+           reader->data[reader->at] <= '9') {
         number = number * 10 + (reader->data[reader->at] - '0');
         reader->at++;
         if (number > max) {
@@ -169,7 +172,8 @@ footer_name(struct reader *reader)
     const size_t start = reader->at;
     while (reader_has(reader, 1)) {
         const uint8_t letter = reader->data[reader->at];
-        const bool alphabetic = (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z');
+        const bool alphabetic =
+            (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z');
         const bool in_quotes = (letter >= '0' && letter <= '9') || letter == '+' || letter == '-';
         if (!alphabetic && !(quoted && in_quotes)) {
             break;
@@ -260,7 +264,8 @@ footer_read(struct reader *reader, struct gf_zone *zone)
         return reader_fail(reader, "the footer has no name for daylight time");
     }
     west_s = -(zone->standard_offset_s + 3600);
-    if (reader_has(reader, 1) && reader->data[reader->at] != ',' && !footer_time(reader, 24, &west_s)) {
+    if (reader_has(reader, 1) && reader->data[reader->at] != ',' &&
+        !footer_time(reader, 24, &west_s)) {
         return reader_fail(reader, "the footer has no offset of daylight time");
     }
     zone->daylight_offset_s = -west_s;
@@ -273,7 +278,8 @@ footer_read(struct reader *reader, struct gf_zone *zone)
     return GF_OK;
 }
 
-/* The answers of the zone stay what they were: from its last transition on, they are the footer's. */
+/* The answers of the zone stay what they were: from its last transition on, they are the footer's.
+ */
 static void
 zone_extend_table(struct gf_zone *zone)
 {
@@ -299,7 +305,8 @@ zone_extend_table(struct gf_zone *zone)
 }
 
 enum gf_rc
-gf_zone_parse(const char *name, const uint8_t *data, size_t size, struct gf_zone *out, struct gf_error *error)
+gf_zone_parse(const char *name, const uint8_t *data, size_t size, struct gf_zone *out,
+              struct gf_error *error)
 {
     struct reader reader = {.name = name, .data = data, .size = size, .error = error};
     struct gf_zone zone = {.transition_count = 0};
@@ -308,7 +315,8 @@ gf_zone_parse(const char *name, const uint8_t *data, size_t size, struct gf_zone
     }
     memcpy(zone.name, name, strlen(name) + 1);
 
-    /* The first header and body have 32-bit times, for readers of version 1: they are jumped over. */
+    /* The first header and body have 32-bit times, for readers of version 1: they are jumped over.
+     */
     struct header header;
     enum gf_rc rc = header_read(&reader, &header);
     if (rc != GF_OK) {

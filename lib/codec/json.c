@@ -230,7 +230,8 @@ value_put(struct printer *printer, const struct gf_type *type, const void *value
         string_put(printer, *(const struct gf_span *)value);
         break;
     case GF_KIND_BYTES:
-        hex_put(printer, ((const struct gf_span *)value)->data, ((const struct gf_span *)value)->size);
+        hex_put(printer, ((const struct gf_span *)value)->data,
+                ((const struct gf_span *)value)->size);
         break;
     case GF_KIND_FIXED:
         hex_put(printer, value, type->size);

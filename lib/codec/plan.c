@@ -20,8 +20,8 @@ struct plan_run {
     uint8_t *base;  /* the struct that is being filled; NULL: nothing is kept */
     uint32_t at;    /* the next step */
     uint32_t depth; /* loops that are open */
-    /* Items of no bytes are legal (an array of empty records), and blocks of them cost two bytes each;
-     * without a budget, a small record could keep the loop busy for hours. */
+    /* Items of no bytes are legal (an array of empty records), and blocks of them cost two bytes
+     * each; without a budget, a small record could keep the loop busy for hours. */
     uint64_t items_left;
     struct plan_loop loops[GF_PLAN_DEPTH_MAX];
 };
@@ -94,8 +94,8 @@ plan_take_branch(struct plan_run *run, const struct gf_plan_op *op)
     return GF_OK;
 }
 
-/* Makes room for `count` more items. Capacity doubles, so an array in many small blocks costs the arena at
- * most four times its size. */
+/* Makes room for `count` more items. Capacity doubles, so an array in many small blocks costs the
+ * arena at most four times its size. */
 static enum gf_rc
 plan_loop_reserve(struct plan_loop *loop, struct gf_arena *arena, uint64_t count)
 {
@@ -212,7 +212,8 @@ plan_step(struct plan_run *run, const struct gf_plan_op *op)
     case GF_PLAN_BYTES:
         return gf_read_bytes(reader, to);
     case GF_PLAN_FIXED:
-        return run->base == NULL ? plan_skip_size(reader, op->size) : gf_read_fixed(reader, to, op->size);
+        return run->base == NULL ? plan_skip_size(reader, op->size)
+                                 : gf_read_fixed(reader, to, op->size);
     case GF_PLAN_ENUM:
         return plan_read_enum(op, reader, to);
     case GF_PLAN_HAS:
@@ -264,7 +265,8 @@ plan_run(const struct gf_plan *plan, struct gf_reader *reader, struct gf_arena *
 }
 
 enum gf_rc
-gf_plan_decode(const struct gf_plan *plan, struct gf_reader *reader, struct gf_arena *arena, void *out)
+gf_plan_decode(const struct gf_plan *plan, struct gf_reader *reader, struct gf_arena *arena,
+               void *out)
 {
     assert(plan->type->kind == GF_KIND_RECORD);
     assert(out != NULL);

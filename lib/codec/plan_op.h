@@ -1,8 +1,9 @@
 /* Steps of a plan: what the compiler (io/schema.c) writes and plan.c runs, and nobody else sees.
  *
- * Steps run one after the other over a cursor in the writer's bytes and a struct of ours. Only NEXT goes
- * back, and each time it does it takes an item from a budget of as many items as the record has bytes.
- * Defaults have no steps: they are all zero bytes, and every struct is cleared before it is filled. */
+ * Steps run one after the other over a cursor in the writer's bytes and a struct of ours. Only NEXT
+ * goes back, and each time it does it takes an item from a budget of as many items as the record
+ * has bytes. Defaults have no steps: they are all zero bytes, and every struct is cleared before it
+ * is filled. */
 #ifndef GF_CODEC_PLAN_OP_H
 #define GF_CODEC_PLAN_OP_H
 
@@ -34,7 +35,8 @@ enum gf_plan_code {
     GF_PLAN_SKIP_SIZE, /* `size` bytes */
     GF_PLAN_SKIP_BYTES,
 
-    /* Loops: `jump` is the NEXT of the loop; `item_size_min` bytes an item takes on the wire at least. */
+    /* Loops: `jump` is the NEXT of the loop; `item_size_min` bytes an item takes on the wire at
+       least. */
     GF_PLAN_ARRAY, /* stores a struct gf_array at `to`; items are of `size` bytes */
     GF_PLAN_LOOP,  /* stores nothing: an array or map that is skipped */
     GF_PLAN_NEXT,  /* `jump`: first step of an item */

@@ -1,5 +1,6 @@
-/* Types: what the generator knows about our records, as tables. The straight decoders need none of it; decode plans (for
- * writer schemas that differ from ours) and printers (JSON for `tap`) walk these tables instead of special cases. */
+/* Types: what the generator knows about our records, as tables. The straight decoders need none of
+ * it; decode plans (for writer schemas that differ from ours) and printers (JSON for `tap`) walk
+ * these tables instead of special cases. */
 #ifndef GF_CODEC_TYPE_H
 #define GF_CODEC_TYPE_H
 
@@ -29,45 +30,48 @@ struct gf_array {
 
 struct gf_type {
     enum gf_kind kind;
-    const char *name;                /* Avro name of records, enums, fixeds; else the primitive's */
-    uint32_t size;                   /* sizeof the C value; of a fixed, its bytes */
-    uint32_t field_count;            /* RECORD */
-    const struct gf_field *fields;   /* RECORD, in schema order */
-    uint32_t symbol_count;           /* ENUM */
-    const char *const *symbols;      /* ENUM; symbol 0 is UNKNOWN, the default */
-    const struct gf_type *item;      /* ARRAY */
-    const char *unit;                /* "kWh", "currency", …; "timestamp-micros" for times; NULL where there is none */
-    int scale;                       /* decimal places of the scaled integer */
+    const char *name;              /* Avro name of records, enums, fixeds; else the primitive's */
+    uint32_t size;                 /* sizeof the C value; of a fixed, its bytes */
+    uint32_t field_count;          /* RECORD */
+    const struct gf_field *fields; /* RECORD, in schema order */
+    uint32_t symbol_count;         /* ENUM */
+    const char *const *symbols;    /* ENUM; symbol 0 is UNKNOWN, the default */
+    const struct gf_type *item;    /* ARRAY */
+    const char
+        *unit; /* "kWh", "currency", …; "timestamp-micros" for times; NULL where there is none */
+    int scale; /* decimal places of the scaled integer */
 };
 
 struct gf_field {
     const char *name;
     const char *doc;
-    const struct gf_type *type;      /* of the value, without the null */
-    uint32_t offset;                 /* of the value in the struct */
-    int32_t has_offset;              /* of `bool has_<name>`; -1 where the field is not nullable */
-    bool has_default;                /* nullable fields default to null, arrays to empty, enums to UNKNOWN, bools to 0 */
-    const char *const *aliases;      /* NULL-terminated, or NULL */
+    const struct gf_type *type; /* of the value, without the null */
+    uint32_t offset;            /* of the value in the struct */
+    int32_t has_offset;         /* of `bool has_<name>`; -1 where the field is not nullable */
+    bool has_default; /* nullable fields default to null, arrays to empty, enums to UNKNOWN, bools
+                         to 0 */
+    const char *const *aliases; /* NULL-terminated, or NULL */
 };
 
 struct gf_arena;
 struct gf_reader;
 struct gf_writer;
 
-/* One topic with its record, from schemas/ (generated table gf_topics, indexed by enum gf_topic). */
+/* One topic with its record, from schemas/ (generated table gf_topics, indexed by enum gf_topic).
+ */
 struct gf_topic_info {
-    const char *name;                /* "meter.readings" */
-    const char *key;                 /* "customer", "reference", … as in the schema */
+    const char *name; /* "meter.readings" */
+    const char *key;  /* "customer", "reference", … as in the schema */
     bool is_input;
-    bool is_reference;               /* input that every shard reads */
-    uint8_t rank;                    /* of inputs in the merge */
-    const char *schema;              /* the schema file's text, NUL-terminated */
-    const char *canonical;           /* its Parsing Canonical Form */
-    uint64_t fingerprint;            /* gf_rabin64 of that */
-    uint32_t schema_id;              /* built-in id, from 1, in the order of the table */
-    const struct gf_type *type;      /* the record */
-    int (*decode)(struct gf_reader *reader, struct gf_arena *arena, void *out);   /* enum gf_rc */
-    int (*skip)(struct gf_reader *reader);                                        /* enum gf_rc */
+    bool is_reference;          /* input that every shard reads */
+    uint8_t rank;               /* of inputs in the merge */
+    const char *schema;         /* the schema file's text, NUL-terminated */
+    const char *canonical;      /* its Parsing Canonical Form */
+    uint64_t fingerprint;       /* gf_rabin64 of that */
+    uint32_t schema_id;         /* built-in id, from 1, in the order of the table */
+    const struct gf_type *type; /* the record */
+    int (*decode)(struct gf_reader *reader, struct gf_arena *arena, void *out); /* enum gf_rc */
+    int (*skip)(struct gf_reader *reader);                                      /* enum gf_rc */
     void (*encode)(struct gf_writer *writer, const void *in);
 };
 

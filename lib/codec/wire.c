@@ -23,7 +23,8 @@ gf_wire_varint_slow(const uint8_t *at, const uint8_t *end)
     return (struct gf_wire_varint){NULL, 0};
 }
 
-/* Second bytes have their own bounds: they shut out long forms, surrogates and what lies above U+10FFFF. */
+/* Second bytes have their own bounds: they shut out long forms, surrogates and what lies above
+ * U+10FFFF. */
 size_t
 gf_wire_utf8_size(const uint8_t *data, size_t left)
 {
@@ -226,7 +227,8 @@ gf_write_fixed(struct gf_writer *writer, const void *data, uint32_t size)
 }
 
 enum gf_rc
-gf_frame_read(struct gf_span value, uint32_t *schema_id_out, struct gf_span *body_out, struct gf_error *error)
+gf_frame_read(struct gf_span value, uint32_t *schema_id_out, struct gf_span *body_out,
+              struct gf_error *error)
 {
     if (value.size < GF_FRAME_SIZE) {
         return gf_fail(error, GF_E_BAD_DATA,
@@ -235,10 +237,11 @@ gf_frame_read(struct gf_span value, uint32_t *schema_id_out, struct gf_span *bod
                        value.size, GF_FRAME_SIZE);
     }
     if (value.data[0] != 0) {
-        return gf_fail(error, GF_E_BAD_DATA,
-                       "the value starts with byte 0x%02x, a schema frame with 0x00: was it written "
-                       "without a schema registry?",
-                       value.data[0]);
+        return gf_fail(
+            error, GF_E_BAD_DATA,
+            "the value starts with byte 0x%02x, a schema frame with 0x00: was it written "
+            "without a schema registry?",
+            value.data[0]);
     }
     *schema_id_out = (uint32_t)value.data[1] << 24 | (uint32_t)value.data[2] << 16 |
                      (uint32_t)value.data[3] << 8 | value.data[4];

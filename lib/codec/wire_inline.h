@@ -1,5 +1,6 @@
-/* The hot half of wire.h, for generated codecs and decode plans. A cursor is two pointers in registers: `at`
- * and `end`. Every reader returns the next `at`, or NULL where the bytes are not what they should be. */
+/* The hot half of wire.h, for generated codecs and decode plans. A cursor is two pointers in
+ * registers: `at` and `end`. Every reader returns the next `at`, or NULL where the bytes are not
+ * what they should be. */
 #ifndef GF_CODEC_WIRE_INLINE_H
 #define GF_CODEC_WIRE_INLINE_H
 
@@ -18,9 +19,10 @@ struct gf_wire_varint gf_wire_varint_slow(const uint8_t *at, const uint8_t *end)
 size_t gf_wire_utf8_size(const uint8_t *data, size_t left);
 /* Whether `size` bytes are UTF-8 (RFC 3629: shortest forms, no surrogates, up to U+10FFFF). */
 bool gf_wire_utf8_slow(const uint8_t *data, size_t size);
-/* Room for `room` items of `size` bytes, the first `count` of them copied from `items`; NULL when the arena
- * is full. */
-void *gf_wire_grow(struct gf_arena *arena, const void *items, uint64_t count, uint64_t room, size_t size);
+/* Room for `room` items of `size` bytes, the first `count` of them copied from `items`; NULL when
+ * the arena is full. */
+void *gf_wire_grow(struct gf_arena *arena, const void *items, uint64_t count, uint64_t room,
+                   size_t size);
 void gf_wire_put_long_slow(struct gf_writer *writer, int64_t value);
 
 static inline int64_t
@@ -63,12 +65,16 @@ gf_wire_varint_wide(const uint8_t *at, const uint8_t *end)
     if (end - at >= 8) {
         uint64_t word = gf_wire_word(at);
         const uint64_t stops = ~word & UINT64_C(0x8080808080808080);
-        if (stops != 0) { /* ends within eight bytes; keep those, then close the gaps of one bit in each */
+        if (stops !=
+            0) { /* ends within eight bytes; keep those, then close the gaps of one bit in each */
             word &= stops ^ (stops - 1);
             word &= UINT64_C(0x7f7f7f7f7f7f7f7f);
-            word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
-            word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
-            word = (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+            word =
+                (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+            word =
+                (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+            word =
+                (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
             return (struct gf_wire_varint){at + (__builtin_ctzll(stops) >> 3) + 1, word};
         }
     }
@@ -159,8 +165,8 @@ gf_wire_bytes(const uint8_t *at, const uint8_t *end, struct gf_span *out)
     return varint.at + size;
 }
 
-/* Strings are nearly always ASCII and short: whole words, the last of them cut to size where the input has
- * the room. */
+/* Strings are nearly always ASCII and short: whole words, the last of them cut to size where the
+ * input has the room. */
 static inline const uint8_t *
 gf_wire_string(const uint8_t *at, const uint8_t *end, struct gf_span *out)
 {
@@ -180,7 +186,8 @@ gf_wire_string(const uint8_t *at, const uint8_t *end, struct gf_span *out)
             high_bits |= (uint64_t)*data;
         }
     }
-    if ((high_bits & UINT64_C(0x8080808080808080)) != 0 && !gf_wire_utf8_slow(out->data, out->size)) {
+    if ((high_bits & UINT64_C(0x8080808080808080)) != 0 &&
+        !gf_wire_utf8_slow(out->data, out->size)) {
         return NULL;
     }
     return at;
@@ -197,7 +204,8 @@ gf_wire_block(const uint8_t *at, const uint8_t *end, uint32_t item_size_min, uin
     if (count < 0) { /* the block's size follows */
         count = -count;
         varint = gf_wire_varint(varint.at, end);
-        if (varint.at == NULL || (varint.value & 1) != 0 || varint.value >> 1 > (size_t)(end - varint.at)) {
+        if (varint.at == NULL || (varint.value & 1) != 0 ||
+            varint.value >> 1 > (size_t)(end - varint.at)) {
             return NULL;
         }
     }

@@ -9,7 +9,8 @@
 
 /* ---- where to point ---- */
 
-/* The place of a value: in the file, or the name of the row where an override or the default gave it. */
+/* The place of a value: in the file, or the name of the row where an override or the default gave
+ * it. */
 static struct gf_place
 row_place(const struct gf_config *config, const struct gf_param_reader *reader,
           const struct gf_section *section, const char *name)
@@ -18,8 +19,8 @@ row_place(const struct gf_config *config, const struct gf_param_reader *reader,
     if (origin != NULL && origin->kind == GF_ORIGIN_FILE) {
         return gf_yaml_place_at(reader->yaml, origin->line, origin->column);
     }
-    return (struct gf_place){.file =
-                                 origin != NULL && origin->kind == GF_ORIGIN_SET ? "--set" : config->path};
+    return (struct gf_place){
+        .file = origin != NULL && origin->kind == GF_ORIGIN_SET ? "--set" : config->path};
 }
 
 static bool
@@ -33,17 +34,17 @@ was_given(const struct gf_section *section, const char *name)
 
 /* Puts the file's folder before the relative path that starts `skip` bytes into `text`. */
 static bool
-path_resolve(const struct gf_config *config, const struct gf_section *section, const char *name, char *text,
-             size_t size, size_t skip)
+path_resolve(const struct gf_config *config, const struct gf_section *section, const char *name,
+             char *text, size_t size, size_t skip)
 {
     const struct gf_origin *const origin = gf_section_origin(section, name);
-    if (origin == NULL || origin->kind != GF_ORIGIN_FILE || text[skip] == '/' || text[skip] == '\0' ||
-        config->folder[0] == '\0') {
+    if (origin == NULL || origin->kind != GF_ORIGIN_FILE || text[skip] == '/' ||
+        text[skip] == '\0' || config->folder[0] == '\0') {
         return true;
     }
     char resolved[2 * GF_CONFIG_PATH_SIZE + 2];
-    const int length =
-        snprintf(resolved, sizeof(resolved), "%.*s%s/%s", (int)skip, text, config->folder, text + skip);
+    const int length = snprintf(resolved, sizeof(resolved), "%.*s%s/%s", (int)skip, text,
+                                config->folder, text + skip);
     if (length >= (int)size) {
         return false;
     }
@@ -70,7 +71,8 @@ is_broker(const char *text, size_t size)
     const long number = strtol(port, NULL, 10);
     const bool is_bracketed = text[0] == '[' && colon[-1] == ']';
     const size_t host_size = (size_t)(colon - text);
-    return number >= 1 && number <= 65535 && (is_bracketed || memchr(text, ':', host_size) == NULL) &&
+    return number >= 1 && number <= 65535 &&
+           (is_bracketed || memchr(text, ':', host_size) == NULL) &&
            memchr(text, ' ', host_size) == NULL && memchr(text, '/', host_size) == NULL;
 }
 
@@ -102,14 +104,15 @@ log_check(struct gf_config *config, struct gf_param_reader *reader, const struct
         return; /* reported as missing */
     }
     if (is_kafka && !are_brokers(config->log_rest)) {
-        gf_complain(reader->complaints, place, "log has no list of brokers: \"%.80s\"", config->log_rest);
+        gf_complain(reader->complaints, place, "log has no list of brokers: \"%.80s\"",
+                    config->log_rest);
         gf_complain_help(reader->complaints, "write kafka:HOST:PORT or kafka:HOST:PORT,HOST:PORT");
     } else if (!is_kafka && (!is_folder || config->log_rest[0] == '\0')) {
         gf_complain(reader->complaints, place, "log must name a folder or brokers, not \"%.80s\"",
                     config->log);
         gf_complain_help(reader->complaints, "write folder:PATH or kafka:HOST:PORT");
-    } else if (is_folder &&
-               !path_resolve(config, root, "log", config->log, sizeof(config->log), strlen(folder))) {
+    } else if (is_folder && !path_resolve(config, root, "log", config->log, sizeof(config->log),
+                                          strlen(folder))) {
         gf_complain(reader->complaints, place, "log has a path that is too long");
     }
 }
@@ -145,7 +148,8 @@ static void
 start_check(struct gf_config *config, struct gf_param_reader *reader, const struct gf_section *root)
 {
     if (strcmp(config->start, "earliest") == 0 || strcmp(config->start, "latest") == 0) {
-        config->start_kind = config->start[0] == 'e' ? GF_CONFIG_START_EARLIEST : GF_CONFIG_START_LATEST;
+        config->start_kind =
+            config->start[0] == 'e' ? GF_CONFIG_START_EARLIEST : GF_CONFIG_START_LATEST;
         return;
     }
     config->start_kind = GF_CONFIG_START_TIME;
@@ -206,13 +210,15 @@ registry_check(struct gf_config *config, struct gf_param_reader *reader)
         config->registry_kind = GF_CONFIG_REGISTRY_BUILTIN;
     } else if (strncmp(registry, folder, strlen(folder)) == 0 && registry[strlen(folder)] != '\0') {
         config->registry_kind = GF_CONFIG_REGISTRY_FOLDER;
-        path_resolve(config, section, "registry", registry, sizeof(config->schemas.registry), strlen(folder));
+        path_resolve(config, section, "registry", registry, sizeof(config->schemas.registry),
+                     strlen(folder));
         config->registry_rest = registry + strlen(folder);
     } else if (strncmp(registry, "http://", 7) == 0 || strncmp(registry, "https://", 8) == 0) {
         config->registry_kind = GF_CONFIG_REGISTRY_HTTP;
     } else {
         gf_complain(reader->complaints, row_place(config, reader, section, "registry"),
-                    "schemas.registry must be builtin, folder:PATH or a URL, not \"%.80s\"", registry);
+                    "schemas.registry must be builtin, folder:PATH or a URL, not \"%.80s\"",
+                    registry);
         if (gf_edit_distance(registry, "builtin", 2) <= 2) {
             gf_complain_help(reader->complaints, "did you mean \"builtin\"?");
         }
@@ -256,7 +262,8 @@ properties_check(const struct gf_config *config, struct gf_param_reader *reader)
             if (owned[row].instead != NULL) {
                 gf_complain_help(reader->complaints, "use \"%s\"", owned[row].instead);
             } else {
-                gf_complain_help(reader->complaints, "exactly-once depends on it; leave the line out");
+                gf_complain_help(reader->complaints,
+                                 "exactly-once depends on it; leave the line out");
             }
         }
     }
@@ -292,7 +299,8 @@ row_find(const struct gf_section *section, const char *name)
 static bool
 is_above(const struct gf_param *low, const struct gf_param *high, const void *base)
 {
-    const void *const a = (const char *)base + low->offset, *const b = (const char *)base + high->offset;
+    const void *const a = (const char *)base + low->offset, *const b =
+                                                                (const char *)base + high->offset;
     if (low->type == GF_PARAM_REAL) {
         return *(const double *)a > *(const double *)b;
     }
@@ -307,14 +315,14 @@ ordered_check(const struct gf_config *config, struct gf_param_reader *reader)
             const struct gf_section *const section = &config->tree->operators[number];
             const struct gf_param *const low = row_find(section, ordered[index].low);
             const struct gf_param *const high = row_find(section, ordered[index].high);
-            if (strcmp(section->name, ordered[index].operator) != 0 || low == NULL || high == NULL ||
-                low->type != high->type || !is_above(low, high, section->base)) {
+            if (strcmp(section->name, ordered[index].operator) != 0 || low == NULL ||
+                high == NULL || low->type != high->type || !is_above(low, high, section->base)) {
                 continue;
             }
             const char *const blamed = was_given(section, low->name) ? low->name : high->name;
             gf_complain(reader->complaints, row_place(config, reader, section, blamed),
-                        "operators.%s.%s must not be above operators.%s.%s", section->name, low->name,
-                        section->name, high->name);
+                        "operators.%s.%s must not be above operators.%s.%s", section->name,
+                        low->name, section->name, high->name);
         }
     }
 }
@@ -327,8 +335,8 @@ gf_config_check(struct gf_config *config, struct gf_param_reader *reader)
     store_check(config, reader, root);
     start_check(config, reader, root);
     if (config->order == GF_CONFIG_ORDER_AUTO) {
-        config->order =
-            config->log_kind == GF_CONFIG_LOG_KAFKA ? GF_CONFIG_ORDER_ARRIVAL : GF_CONFIG_ORDER_CANONICAL;
+        config->order = config->log_kind == GF_CONFIG_LOG_KAFKA ? GF_CONFIG_ORDER_ARRIVAL
+                                                                : GF_CONFIG_ORDER_CANONICAL;
     }
     zone_check(config, reader);
     registry_check(config, reader);

@@ -45,7 +45,8 @@ source_copy(struct gf_complaint *complaint, struct gf_place place)
         at += length > 0 ? length : 1;
     }
     const char *line_end = at;
-    while (line_end < end && break_length((const unsigned char *)line_end, (size_t)(end - line_end)) == 0) {
+    while (line_end < end &&
+           break_length((const unsigned char *)line_end, (size_t)(end - line_end)) == 0) {
         line_end++;
     }
     uint32_t caret = place.column > 0 ? place.column - 1 : 0;
@@ -143,7 +144,8 @@ gf_complaints_print(const struct gf_complaints *complaints, FILE *out)
     uint8_t order[GF_COMPLAINT_COUNT_MAX];
     for (uint32_t index = 0; index < complaints->count; index++) {
         uint32_t at = index;
-        for (; at > 0 && is_before(&complaints->items[index], &complaints->items[order[at - 1]]); at--) {
+        for (; at > 0 && is_before(&complaints->items[index], &complaints->items[order[at - 1]]);
+             at--) {
             order[at] = order[at - 1];
         }
         order[at] = (uint8_t)index;
@@ -171,8 +173,8 @@ gf_complaints_error(const struct gf_complaints *complaints, struct gf_error *err
     if (first->line == 0) {
         return gf_fail(error, GF_E_CONFIG, "%s: %s%s", first->file, first->text, more);
     }
-    return gf_fail(error, GF_E_CONFIG, "%s:%u:%u: %s%s", first->file, first->line, first->column, first->text,
-                   more);
+    return gf_fail(error, GF_E_CONFIG, "%s:%u:%u: %s%s", first->file, first->line, first->column,
+                   first->text, more);
 }
 
 uint32_t
@@ -195,7 +197,8 @@ gf_edit_distance(const char *a, const char *b, uint32_t limit)
             uint32_t best = before[column - 1] + (a[row - 1] != b[column - 1]);
             best = before[column] + 1 < best ? before[column] + 1 : best;
             best = current[column - 1] + 1 < best ? current[column - 1] + 1 : best;
-            if (row > 1 && column > 1 && a[row - 1] == b[column - 2] && a[row - 2] == b[column - 1]) {
+            if (row > 1 && column > 1 && a[row - 1] == b[column - 2] &&
+                a[row - 2] == b[column - 1]) {
                 const uint32_t swapped = rows[(row - 2) % 3][column - 2] + 1;
                 best = swapped < best ? swapped : best;
             }

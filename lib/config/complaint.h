@@ -38,8 +38,8 @@ struct gf_place {
 };
 
 /* Adds a complaint; returns GF_E_CONFIG. */
-enum gf_rc gf_complain(struct gf_complaints *complaints, struct gf_place place, const char *format, ...)
-    GF_PRINTF(3, 4);
+enum gf_rc gf_complain(struct gf_complaints *complaints, struct gf_place place, const char *format,
+                       ...) GF_PRINTF(3, 4);
 
 /* Gives the complaint made last its help line. */
 void gf_complain_help(struct gf_complaints *complaints, const char *format, ...) GF_PRINTF(2, 3);
@@ -47,17 +47,18 @@ void gf_complain_help(struct gf_complaints *complaints, const char *format, ...)
 /* In the order of their places. */
 void gf_complaints_print(const struct gf_complaints *complaints, FILE *out);
 
-/* GF_OK when there is none; else GF_E_CONFIG with the first as message and how many more there are. */
+/* GF_OK when there is none; else GF_E_CONFIG with the first as message and how many more there are.
+ */
 enum gf_rc gf_complaints_error(const struct gf_complaints *complaints, struct gf_error *error);
 
 /* ---- did you mean ---- */
 
-/* Edits (a letter more, less, other, or two swapped) from one word to another; more than `limit` counts as
- * limit + 1. */
+/* Edits (a letter more, less, other, or two swapped) from one word to another; more than `limit`
+ * counts as limit + 1. */
 uint32_t gf_edit_distance(const char *a, const char *b, uint32_t limit);
 
-/* The nearest of several words: start with {.wrong = …}, offer each. `best` is NULL while none is near: two
- * edits, fewer for short words. */
+/* The nearest of several words: start with {.wrong = …}, offer each. `best` is NULL while none is
+ * near: two edits, fewer for short words. */
 struct gf_suggestion {
     const char *wrong;
     const char *best;

@@ -50,10 +50,12 @@ config_derive(struct gf_config *config)
 {
     static_assert(sizeof(config->features.default_zone) == sizeof(config->time.default_zone),
                   "both hold a zone name");
-    memcpy(config->features.default_zone, config->time.default_zone, sizeof(config->time.default_zone));
+    memcpy(config->features.default_zone, config->time.default_zone,
+           sizeof(config->time.default_zone));
     for (uint32_t index = 0; index < gf_operator_count; index++) {
         const char *const params = config->operator_params[index];
-        memcpy(&config->operator_enabled[index], params + gf_operators[index]->params_size, sizeof(bool));
+        memcpy(&config->operator_enabled[index], params + gf_operators[index]->params_size,
+               sizeof(bool));
     }
 }
 
@@ -90,8 +92,8 @@ config_fill(struct gf_config *config, const struct gf_yaml *yaml, const char *co
 }
 
 static enum gf_rc
-config_make(const char *name, struct gf_yaml *yaml, const char *const *overrides, uint32_t override_count,
-            struct gf_config **out, struct gf_complaints *complaints)
+config_make(const char *name, struct gf_yaml *yaml, const char *const *overrides,
+            uint32_t override_count, struct gf_config **out, struct gf_complaints *complaints)
 {
     struct gf_config *const config = config_new(complaints);
     if (config == NULL) {
@@ -146,7 +148,8 @@ effective_new(const struct gf_config *config, size_t *length_out)
         fclose(file);
     }
     if (text == NULL) {
-        abort(); /* no memory for a few KB: nothing sensible is left to do, and a wrong hash is worse */
+        abort(); /* no memory for a few KB: nothing sensible is left to do, and a wrong hash is
+                    worse */
     }
     return text;
 }
@@ -166,7 +169,8 @@ gf_config_effective(const struct gf_config *config, char *out, size_t size)
 }
 
 enum gf_rc
-gf_config_from_effective(const char *text, size_t size, struct gf_config **out, struct gf_error *error)
+gf_config_from_effective(const char *text, size_t size, struct gf_config **out,
+                         struct gf_error *error)
 {
     struct gf_complaints complaints = {.count = 0};
     struct gf_yaml *yaml = NULL;
@@ -198,7 +202,8 @@ gf_config_from_effective(const char *text, size_t size, struct gf_config **out, 
 }
 
 void
-gf_config_fold(const struct gf_config *config, const struct gf_zones *zones, struct gf_fold_config *out)
+gf_config_fold(const struct gf_config *config, const struct gf_zones *zones,
+               struct gf_fold_config *out)
 {
     size_t length = 0;
     char *const text = effective_new(config, &length);

@@ -1,12 +1,13 @@
-/* Configuration of the program: one YAML file, overrides of the command line, and the tables of parameters
- * that operators and features bring along. config/gridfold.yaml shows it, docs/configuration.md lists every
- * parameter.
+/* Configuration of the program: one YAML file, overrides of the command line, and the tables of
+ * parameters that operators and features bring along. config/gridfold.yaml shows it,
+ * docs/configuration.md lists every parameter.
  *
  *     gf_config_load → validated values → gf_config_fold → engine
  *     gf_config_effective → text in the journal → gf_config_from_effective → the same fold again
  *
- * Only what decides what a fold gives (features, operators, lateness, default zone, check of partitions,
- * partition count) is in the effective text: moving a log or changing a log level changes no hash. */
+ * Only what decides what a fold gives (features, operators, lateness, default zone, check of
+ * partitions, partition count) is in the effective text: moving a log or changing a log level
+ * changes no hash. */
 #ifndef GF_CONFIG_CONFIG_H
 #define GF_CONFIG_CONFIG_H
 
@@ -25,7 +26,11 @@
 enum gf_config_log { GF_CONFIG_LOG_FOLDER, GF_CONFIG_LOG_KAFKA };
 enum gf_config_order { GF_CONFIG_ORDER_AUTO, GF_CONFIG_ORDER_CANONICAL, GF_CONFIG_ORDER_ARRIVAL };
 enum gf_config_start { GF_CONFIG_START_EARLIEST, GF_CONFIG_START_LATEST, GF_CONFIG_START_TIME };
-enum gf_config_registry { GF_CONFIG_REGISTRY_BUILTIN, GF_CONFIG_REGISTRY_FOLDER, GF_CONFIG_REGISTRY_HTTP };
+enum gf_config_registry {
+    GF_CONFIG_REGISTRY_BUILTIN,
+    GF_CONFIG_REGISTRY_FOLDER,
+    GF_CONFIG_REGISTRY_HTTP
+};
 enum gf_config_log_format { GF_CONFIG_FORMAT_AUTO, GF_CONFIG_FORMAT_LOGFMT, GF_CONFIG_FORMAT_JSON };
 enum gf_config_log_level {
     GF_CONFIG_LEVEL_DEBUG,
@@ -36,7 +41,8 @@ enum gf_config_log_level {
 
 struct gf_config {
     int64_t version;
-    char log[GF_CONFIG_PATH_SIZE]; /* "folder:PATH" or "kafka:…", the path no longer relative to the file */
+    char log[GF_CONFIG_PATH_SIZE]; /* "folder:PATH" or "kafka:…", the path no longer relative to the
+                                      file */
     char store[GF_CONFIG_PATH_SIZE]; /* never empty once loaded */
     int32_t order;                   /* enum gf_config_order; never AUTO once loaded */
     char start[GF_TIME_TEXT_SIZE];
@@ -101,28 +107,32 @@ struct gf_config {
 };
 
 /* Reads and checks a file and `--set` overrides ("a.b.c=value"). All errors are complaints; any is
- * GF_E_CONFIG. Paths are relative to the file's folder, those of overrides to the current one. Free with
- * gf_config_free. GF_E_NO_MEMORY. */
-GF_MUST_USE enum gf_rc gf_config_load(const char *path, const char *const *overrides, uint32_t override_count,
-                                      struct gf_config **out, struct gf_complaints *complaints);
-/* The same from a text in memory; `name` stands for the file in complaints, and its folder for paths. */
+ * GF_E_CONFIG. Paths are relative to the file's folder, those of overrides to the current one. Free
+ * with gf_config_free. GF_E_NO_MEMORY. */
+GF_MUST_USE enum gf_rc gf_config_load(const char *path, const char *const *overrides,
+                                      uint32_t override_count, struct gf_config **out,
+                                      struct gf_complaints *complaints);
+/* The same from a text in memory; `name` stands for the file in complaints, and its folder for
+ * paths. */
 GF_MUST_USE enum gf_rc gf_config_parse(const char *name, const char *text, size_t size,
                                        const char *const *overrides, uint32_t override_count,
                                        struct gf_config **out, struct gf_complaints *complaints);
 void gf_config_free(struct gf_config *config); /* accepts NULL */
 
-/* What the engine wants. `config` and `zones` are lent for as long as `out` is used. `config_hash` is that of
- * the effective text. `default_zone` is NULL where the system does not have the zone; gf_engine_configure
- * then refuses. */
-void gf_config_fold(const struct gf_config *config, const struct gf_zones *zones, struct gf_fold_config *out);
+/* What the engine wants. `config` and `zones` are lent for as long as `out` is used. `config_hash`
+ * is that of the effective text. `default_zone` is NULL where the system does not have the zone;
+ * gf_engine_configure then refuses. */
+void gf_config_fold(const struct gf_config *config, const struct gf_zones *zones,
+                    struct gf_fold_config *out);
 
-/* The effective text: every parameter of the fold, in fixed order and form, so that equal parameters are
- * equal bytes. Returns the length as snprintf does. */
+/* The effective text: every parameter of the fold, in fixed order and form, so that equal
+ * parameters are equal bytes. Returns the length as snprintf does. */
 size_t gf_config_effective(const struct gf_config *config, char *out, size_t size);
-/* A configuration out of an effective text: its fold parameters, the rest as by default (log and store are
- * empty). Errors: GF_E_CONFIG (a text of a version that has other parameters), GF_E_NO_MEMORY. */
-GF_MUST_USE enum gf_rc gf_config_from_effective(const char *text, size_t size, struct gf_config **out,
-                                                struct gf_error *error);
+/* A configuration out of an effective text: its fold parameters, the rest as by default (log and
+ * store are empty). Errors: GF_E_CONFIG (a text of a version that has other parameters),
+ * GF_E_NO_MEMORY. */
+GF_MUST_USE enum gf_rc gf_config_from_effective(const char *text, size_t size,
+                                                struct gf_config **out, struct gf_error *error);
 uint64_t gf_config_hash(const char *text, size_t size);
 
 /* The whole configuration with the origin of each value, secrets hidden. */

@@ -57,7 +57,8 @@ static void
 rows_doc(const struct gf_section *section, FILE *out)
 {
     if (section->row_count > 0) {
-        fputs("| key | value | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n", out);
+        fputs("| key | value | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n",
+              out);
     }
     for (uint32_t index = 0; index < section->row_count; index++) {
         row_doc(&section->rows[index], out);
@@ -91,20 +92,27 @@ gf_config_print_docs(FILE *out)
     gf_config_tree_build(&tree, &config);
     fputs(
         "# Configuration\n\n"
-        "This page is printed by the program from the tables that read the file; a test compares the two.\n\n"
-        "A configuration is one YAML file (`gridfold run -c FILE`); `gridfold validate -c FILE` shows all "
+        "This page is printed by the program from the tables that read the file; a test compares "
+        "the two.\n\n"
+        "A configuration is one YAML file (`gridfold run -c FILE`); `gridfold validate -c FILE` "
+        "shows all "
         "its errors "
-        "at once.\nThe order of precedence is `--set a.b.c=VALUE`, then the file, then the default.\n\n"
-        "- Durations: `250ms`, `90s`, `15m`, `48h`, `30d`, `1h30m`; `off` for zero. Sizes: `64KiB`, `64MiB`, "
+        "at once.\nThe order of precedence is `--set a.b.c=VALUE`, then the file, then the "
+        "default.\n\n"
+        "- Durations: `250ms`, `90s`, `15m`, `48h`, `30d`, `1h30m`; `off` for zero. Sizes: "
+        "`64KiB`, `64MiB`, "
         "`2GiB`.\n"
         "- Numbers may carry the unit of their row: `0.25 currency/kWh`.\n"
         "- Paths are relative to the folder of the file; those of `--set` to the current folder.\n"
-        "- `${NAME}`, `${NAME:-default}` and `${NAME:?message}` stand for environment variables, in values "
+        "- `${NAME}`, `${NAME:-default}` and `${NAME:?message}` stand for environment variables, "
+        "in values "
         "only; "
         "`$$` is a `$`.\n"
         "- Secrets never stand in the file: `password: {file: PATH}` or `password: \"${NAME}\"`.\n"
-        "- Some parameters decide what a fold gives: they are journalled, and a change takes effect at a "
-        "batch.\n  Everything under `features:` and `operators:` is one; of the others, those in the list at "
+        "- Some parameters decide what a fold gives: they are journalled, and a change takes "
+        "effect at a "
+        "batch.\n  Everything under `features:` and `operators:` is one; of the others, those in "
+        "the list at "
         "the "
         "end.\n\n## At the top of the file\n\n",
         out);

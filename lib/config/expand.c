@@ -22,7 +22,8 @@ output_add(struct output *output, const char *text, size_t size)
     return true;
 }
 
-/* `inner` is what stands between the braces. The value of the variable, or of what stands for it. */
+/* `inner` is what stands between the braces. The value of the variable, or of what stands for it.
+ */
 static const char *
 reference_value(char *inner, char *why_out, size_t why_size)
 {
@@ -30,8 +31,8 @@ reference_value(char *inner, char *why_out, size_t why_size)
     char *const rest = inner + name_size;
     const bool has_default = strncmp(rest, ":-", 2) == 0, has_message = strncmp(rest, ":?", 2) == 0;
     if (name_size == 0 || (rest[0] != '\0' && !has_default && !has_message)) {
-        snprintf(why_out, why_size, "\"${%.60s}\" is not understood; write ${NAME} or ${NAME:-default}",
-                 inner);
+        snprintf(why_out, why_size,
+                 "\"${%.60s}\" is not understood; write ${NAME} or ${NAME:-default}", inner);
         return NULL;
     }
     const char *const argument = rest[0] != '\0' ? rest + 2 : "";
@@ -95,12 +96,13 @@ gf_text_expand(const char *text, char *out, size_t size, bool *has_reference_out
 }
 
 bool
-gf_secret_read(const char *path, const char *folder, char *out, size_t size, char *why_out, size_t why_size)
+gf_secret_read(const char *path, const char *folder, char *out, size_t size, char *why_out,
+               size_t why_size)
 {
     char full[2048];
     const bool is_relative = path[0] != '/' && folder != NULL && folder[0] != '\0';
-    const int length =
-        snprintf(full, sizeof(full), "%s%s%s", is_relative ? folder : "", is_relative ? "/" : "", path);
+    const int length = snprintf(full, sizeof(full), "%s%s%s", is_relative ? folder : "",
+                                is_relative ? "/" : "", path);
     FILE *const file = length < (int)sizeof(full) ? fopen(full, "rb") : NULL;
     if (file == NULL) {
         snprintf(why_out, why_size, "%.100s cannot be opened: %s", path, strerror(errno));
@@ -110,7 +112,8 @@ gf_secret_read(const char *path, const char *folder, char *out, size_t size, cha
     const bool is_whole = used < size && !ferror(file);
     fclose(file);
     if (!is_whole) {
-        snprintf(why_out, why_size, "%.100s cannot be read, or is larger than %zu bytes", path, size - 1);
+        snprintf(why_out, why_size, "%.100s cannot be read, or is larger than %zu bytes", path,
+                 size - 1);
         return false;
     }
     used -= used > 0 && out[used - 1] == '\n';

@@ -50,7 +50,8 @@ complain_value(struct gf_param_reader *reader, const struct gf_yaml_node *node, 
 
 /* Sections that have a key of this name: up to two, as "kafka: or status:". */
 static uint32_t
-homes_find(const struct gf_section *section, const char *path, const char *name, char *out, size_t size)
+homes_find(const struct gf_section *section, const char *path, const char *name, char *out,
+           size_t size)
 {
     bool is_here = false;
     for (uint32_t index = 0; index < section->row_count; index++) {
@@ -68,7 +69,8 @@ homes_find(const struct gf_section *section, const char *path, const char *name,
     for (uint32_t index = 0; index < section->section_count; index++) {
         const struct gf_section *const inner = &section->sections[index];
         char inner_path[GF_PARAM_PATH_SIZE];
-        snprintf(inner_path, sizeof(inner_path), "%s%s%s", path, path[0] != '\0' ? "." : "", inner->name);
+        snprintf(inner_path, sizeof(inner_path), "%s%s%s", path, path[0] != '\0' ? "." : "",
+                 inner->name);
         found += homes_find(inner, inner_path, name, out, size);
     }
     return found;
@@ -100,7 +102,8 @@ offer_all(struct gf_suggestion *suggestion, const struct gf_section *section)
     }
 }
 
-/* One edit in the same mapping, else the same name elsewhere, else two edits here, else near elsewhere. */
+/* One edit in the same mapping, else the same name elsewhere, else two edits here, else near
+ * elsewhere. */
 static void
 help_unknown(struct gf_param_reader *reader, const struct gf_section *section, const char *key)
 {
@@ -128,11 +131,11 @@ help_unknown(struct gf_param_reader *reader, const struct gf_section *section, c
         offer_all(&there, root);
         homes[0] = '\0';
         if (there.best != NULL && homes_find(root, "", there.best, homes, sizeof(homes)) > 0) {
-            gf_complain_help(reader->complaints, "did you mean \"%s\"? it belongs under %s", there.best,
-                             homes);
+            gf_complain_help(reader->complaints, "did you mean \"%s\"? it belongs under %s",
+                             there.best, homes);
         } else if (there.best != NULL) {
-            gf_complain_help(reader->complaints, "did you mean \"%s\"? it belongs at the top of the file",
-                             there.best);
+            gf_complain_help(reader->complaints,
+                             "did you mean \"%s\"? it belongs at the top of the file", there.best);
         }
     }
 }
@@ -142,7 +145,8 @@ complain_unknown(struct gf_param_reader *reader, const struct gf_section *sectio
                  const struct gf_yaml_item *item)
 {
     gf_complain(reader->complaints, gf_yaml_place_at(reader->yaml, item->line, item->column),
-                "unknown key \"%.80s\"%s%s", item->key, reader->path[0] != '\0' ? " in " : "", reader->path);
+                "unknown key \"%.80s\"%s%s", item->key, reader->path[0] != '\0' ? " in " : "",
+                reader->path);
     help_unknown(reader, section, item->key);
 }
 
@@ -157,17 +161,19 @@ gf_name_is_secret(const char *name)
 
 /* The text that stands for a scalar: expanded, or out of a secret's file. */
 static bool
-text_take(struct gf_param_reader *reader, const struct gf_yaml_node *node, const char *name, char *out,
-          size_t size)
+text_take(struct gf_param_reader *reader, const struct gf_yaml_node *node, const char *name,
+          char *out, size_t size)
 {
     struct gf_value_fault fault = {.text = ""};
     const bool is_secret = gf_name_is_secret(name);
     const struct gf_yaml_node *const file = is_secret ? gf_yaml_get(node, "file") : NULL;
     bool has_reference = false, is_good = false;
     if (file != NULL && file->kind == GF_YAML_SCALAR && node->count == 1) {
-        is_good = gf_secret_read(file->text, reader->folder, out, size, fault.text, sizeof(fault.text));
+        is_good =
+            gf_secret_read(file->text, reader->folder, out, size, fault.text, sizeof(fault.text));
     } else if (node->kind != GF_YAML_SCALAR) {
-        snprintf(fault.text, sizeof(fault.text), "must be a value, not %s", gf_yaml_kind_name(node));
+        snprintf(fault.text, sizeof(fault.text), "must be a value, not %s",
+                 gf_yaml_kind_name(node));
     } else if (gf_yaml_is_null(node) && reader->origin != GF_ORIGIN_SET) {
         snprintf(fault.text, sizeof(fault.text), "has no value");
         snprintf(fault.help, sizeof(fault.help),
@@ -178,7 +184,8 @@ text_take(struct gf_param_reader *reader, const struct gf_yaml_node *node, const
         memcpy(out, node->text, node->size + 1);
         is_good = true;
     } else {
-        is_good = gf_text_expand(node->text, out, size, &has_reference, fault.text, sizeof(fault.text));
+        is_good =
+            gf_text_expand(node->text, out, size, &has_reference, fault.text, sizeof(fault.text));
         if (is_good && is_secret && !has_reference && node->size > 0) {
             snprintf(fault.text, sizeof(fault.text), "is a secret and must not stand here");
             snprintf(fault.help, sizeof(fault.help), "write {file: PATH} or \"${NAME}\"");
@@ -203,8 +210,8 @@ table_read(struct gf_param_reader *reader, const struct gf_param *row, void *bas
     if (node->kind != GF_YAML_SEQUENCE) {
         snprintf(fault.text, sizeof(fault.text), "must be a list, not %s", gf_yaml_kind_name(node));
     } else if (node->count > row->rows_max) {
-        snprintf(fault.text, sizeof(fault.text), "has %u items; at most %u are possible", node->count,
-                 row->rows_max);
+        snprintf(fault.text, sizeof(fault.text), "has %u items; at most %u are possible",
+                 node->count, row->rows_max);
     }
     if (fault.text[0] != '\0') {
         complain_value(reader, node, row->name, &fault);
@@ -214,7 +221,8 @@ table_read(struct gf_param_reader *reader, const struct gf_param *row, void *bas
     for (uint32_t index = 0; index < node->count; index++) {
         const size_t used = path_push(reader, "%s%s[%u]", path_dot(reader), row->name, index);
         gf_params_read(reader, row->rows, row->row_param_count,
-                       (char *)base + row->offset + (size_t)row->size * index, node->items[index].value);
+                       (char *)base + row->offset + (size_t)row->size * index,
+                       node->items[index].value);
         path_pop(reader, used);
     }
     *(uint32_t *)(void *)((char *)base + row->count_offset) = node->count;
@@ -230,7 +238,8 @@ row_read(struct gf_param_reader *reader, const struct gf_param *row, void *base,
     }
     char text[VALUE_SIZE];
     struct gf_value_fault fault;
-    if (text_take(reader, node, row->name, text, sizeof(text)) && !gf_value_read(row, text, base, &fault)) {
+    if (text_take(reader, node, row->name, text, sizeof(text)) &&
+        !gf_value_read(row, text, base, &fault)) {
         if (gf_name_is_secret(row->name)) {
             snprintf(fault.text, sizeof(fault.text), "is not a text that can be used");
         }
@@ -249,7 +258,8 @@ is_key(const char *key)
 }
 
 static void
-map_put(struct gf_param_reader *reader, struct gf_map *map, const char *key, const struct gf_yaml_node *node)
+map_put(struct gf_param_reader *reader, struct gf_map *map, const char *key,
+        const struct gf_yaml_node *node)
 {
     struct gf_value_fault fault = {.text = ""};
     uint32_t index = 0;
@@ -264,7 +274,8 @@ map_put(struct gf_param_reader *reader, struct gf_map *map, const char *key, con
     }
     struct gf_map_item item = {.origin = {reader->origin, node->line, node->column}};
     memcpy(item.key, key, strlen(key) + 1);
-    const struct gf_param row = {.name = item.key, .type = GF_PARAM_TEXT, .size = sizeof(item.value)};
+    const struct gf_param row = {
+        .name = item.key, .type = GF_PARAM_TEXT, .size = sizeof(item.value)};
     char text[VALUE_SIZE];
     if (!text_take(reader, node, key, text, sizeof(text))) {
         return;
@@ -296,16 +307,19 @@ gf_section_default(const struct gf_section *section, struct gf_complaints *compl
         struct gf_value_fault fault;
         if (row->type == GF_PARAM_TABLE) {
             struct gf_yaml *yaml = NULL;
-            if (gf_yaml_parse(row->name, row->initial, strlen(row->initial), &yaml, complaints) == GF_OK) {
+            if (gf_yaml_parse(row->name, row->initial, strlen(row->initial), &yaml, complaints) ==
+                GF_OK) {
                 /* Its columns are given, if not by the file: none is missing. */
-                struct gf_param_reader reader = {
-                    .complaints = complaints, .yaml = yaml, .is_literal = true, .origin = GF_ORIGIN_FILE};
+                struct gf_param_reader reader = {.complaints = complaints,
+                                                 .yaml = yaml,
+                                                 .is_literal = true,
+                                                 .origin = GF_ORIGIN_FILE};
                 table_read(&reader, row, section->base, gf_yaml_root(yaml));
                 gf_yaml_free(yaml);
             }
         } else if (!gf_value_read(row, row->initial, section->base, &fault)) {
-            gf_complain(complaints, (struct gf_place){.file = "built-in default"}, "%s %s", row->name,
-                        fault.text);
+            gf_complain(complaints, (struct gf_place){.file = "built-in default"}, "%s %s",
+                        row->name, fault.text);
         }
     }
     for (uint32_t index = 0; index < section->section_count; index++) {
@@ -314,7 +328,8 @@ gf_section_default(const struct gf_section *section, struct gf_complaints *compl
 }
 
 static bool
-member_fill(struct gf_param_reader *reader, struct gf_section *section, const struct gf_yaml_item *item)
+member_fill(struct gf_param_reader *reader, struct gf_section *section,
+            const struct gf_yaml_item *item)
 {
     for (uint32_t index = 0; index < section->row_count; index++) {
         if (strcmp(section->rows[index].name, item->key) == 0) {
@@ -339,7 +354,8 @@ member_fill(struct gf_param_reader *reader, struct gf_section *section, const st
 }
 
 void
-gf_section_fill(struct gf_param_reader *reader, struct gf_section *section, const struct gf_yaml_node *node)
+gf_section_fill(struct gf_param_reader *reader, struct gf_section *section,
+                const struct gf_yaml_node *node)
 {
     if (gf_yaml_is_null(node)) {
         return; /* a heading whose lines are all commented out */
@@ -349,7 +365,8 @@ gf_section_fill(struct gf_param_reader *reader, struct gf_section *section, cons
         section->column = node->column;
     }
     if (node->kind != GF_YAML_MAPPING) {
-        gf_complain(reader->complaints, gf_yaml_place(reader->yaml, node), "%s must be a mapping, not %s",
+        gf_complain(reader->complaints, gf_yaml_place(reader->yaml, node),
+                    "%s must be a mapping, not %s",
                     reader->path[0] != '\0' ? reader->path : "the file", gf_yaml_kind_name(node));
         return;
     }
@@ -364,30 +381,33 @@ gf_section_fill(struct gf_param_reader *reader, struct gf_section *section, cons
 }
 
 void
-gf_section_require(struct gf_param_reader *reader, const struct gf_section *section, bool is_fold_only)
+gf_section_require(struct gf_param_reader *reader, const struct gf_section *section,
+                   bool is_fold_only)
 {
     for (uint32_t index = 0; index < section->row_count; index++) {
         const struct gf_param *const row = &section->rows[index];
         const bool is_wanted = !is_fold_only || row->is_fold || section->is_fold;
-        if (row->initial != NULL || !is_wanted || section->origins[index].kind != GF_ORIGIN_DEFAULT) {
+        if (row->initial != NULL || !is_wanted ||
+            section->origins[index].kind != GF_ORIGIN_DEFAULT) {
             continue;
         }
         const uint32_t line = section->line > 0 ? section->line : 1;
         const uint32_t column = section->column > 0 ? section->column : 1;
-        gf_complain(reader->complaints, gf_yaml_place_at(reader->yaml, line, column), "%s%s%s is missing",
-                    reader->path, path_dot(reader), row->name);
+        gf_complain(reader->complaints, gf_yaml_place_at(reader->yaml, line, column),
+                    "%s%s%s is missing", reader->path, path_dot(reader), row->name);
         gf_complain_help(reader->complaints, "%s", row->doc);
     }
     for (uint32_t index = 0; index < section->section_count; index++) {
-        const size_t used = path_push(reader, "%s%s", path_dot(reader), section->sections[index].name);
+        const size_t used =
+            path_push(reader, "%s%s", path_dot(reader), section->sections[index].name);
         gf_section_require(reader, &section->sections[index], is_fold_only);
         path_pop(reader, used);
     }
 }
 
 void
-gf_params_read(struct gf_param_reader *reader, const struct gf_param *rows, uint32_t row_count, void *base,
-               const struct gf_yaml_node *node)
+gf_params_read(struct gf_param_reader *reader, const struct gf_param *rows, uint32_t row_count,
+               void *base, const struct gf_yaml_node *node)
 {
     struct gf_origin origins[GF_SECTION_ROW_COUNT_MAX] = {{0}};
     struct gf_section section = {.rows = rows,

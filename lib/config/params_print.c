@@ -7,7 +7,8 @@
 static void
 table_print(const struct gf_param *row, const void *base, const char *indent, FILE *out)
 {
-    const uint32_t count = *(const uint32_t *)(const void *)((const char *)base + row->count_offset);
+    const uint32_t count =
+        *(const uint32_t *)(const void *)((const char *)base + row->count_offset);
     if (count == 0) {
         fputs(" []", out);
     }
@@ -39,8 +40,8 @@ origin_print(const struct gf_origin *origin, const char *file_name, FILE *out)
 }
 
 static void
-row_print(const struct gf_section *section, uint32_t index, enum gf_print_mode mode, const char *file_name,
-          const char *indent, FILE *out)
+row_print(const struct gf_section *section, uint32_t index, enum gf_print_mode mode,
+          const char *file_name, const char *indent, FILE *out)
 {
     const struct gf_param *const row = &section->rows[index];
     fprintf(out, "%s%s:", indent, row->name);
@@ -54,7 +55,8 @@ row_print(const struct gf_section *section, uint32_t index, enum gf_print_mode m
         return;
     }
     fputc(' ', out);
-    if (is_people && gf_name_is_secret(row->name) && *((const char *)section->base + row->offset) != '\0') {
+    if (is_people && gf_name_is_secret(row->name) &&
+        *((const char *)section->base + row->offset) != '\0') {
         fputs("(hidden)", out);
     } else {
         gf_value_print(row, section->base, out);
@@ -110,7 +112,8 @@ section_print(const struct gf_section *section, enum gf_print_mode mode, const c
 }
 
 void
-gf_section_print(const struct gf_section *section, enum gf_print_mode mode, const char *file_name, FILE *out)
+gf_section_print(const struct gf_section *section, enum gf_print_mode mode, const char *file_name,
+                 FILE *out)
 {
     section_print(section, mode, file_name, 0, out);
 }

@@ -2,8 +2,9 @@
 
 #include "config/params.h"
 
-/* Overrides of the command line. `kafka.properties.sasl.mechanism=PLAIN` becomes the nested mapping it stands
- * for and is read as if it stood in a file; only the origin differs, and names inside a map keep their dots.
+/* Overrides of the command line. `kafka.properties.sasl.mechanism=PLAIN` becomes the nested mapping
+ * it stands for and is read as if it stood in a file; only the origin differs, and names inside a
+ * map keep their dots.
  */
 
 static struct gf_section *
@@ -57,8 +58,8 @@ gf_section_set(struct gf_param_reader *reader, struct gf_section *root, const ch
         complaints_strip(reader->complaints, before);
         return;
     }
-    /* A name with dots left can only be an unknown one. An empty document is an empty text here, not a
-     * mapping. */
+    /* A name with dots left can only be an unknown one. An empty document is an empty text here,
+     * not a mapping. */
     char key[GF_PARAM_PATH_SIZE];
     snprintf(key, sizeof(key), "%.*s", (int)(sign - name), name);
     static const struct gf_yaml_node empty = {
@@ -74,8 +75,8 @@ gf_section_set(struct gf_param_reader *reader, struct gf_section *root, const ch
     inner.yaml = yaml;
     inner.folder = NULL;
     inner.origin = GF_ORIGIN_SET;
-    snprintf(inner.path, sizeof(inner.path), "%.*s", (int)(name > assignment ? name - assignment - 1 : 0),
-             assignment);
+    snprintf(inner.path, sizeof(inner.path), "%.*s",
+             (int)(name > assignment ? name - assignment - 1 : 0), assignment);
     const uint32_t line = section->line, column = section->column;
     gf_section_fill(&inner, section, &mapping);
     complaints_strip(reader->complaints, before);

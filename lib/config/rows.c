@@ -4,9 +4,10 @@
 
 #include "config/tree.h"
 
-#define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
-#define AT(field)      .offset = offsetof(struct gf_config, field)
-#define TEXT_AT(field) .type = GF_PARAM_TEXT, AT(field), .size = sizeof(((struct gf_config *)NULL)->field)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define AT(field)    .offset = offsetof(struct gf_config, field)
+#define TEXT_AT(field)                                                                             \
+    .type = GF_PARAM_TEXT, AT(field), .size = sizeof(((struct gf_config *)NULL)->field)
 
 static const char *const order_choices[] = {"auto", "canonical", "arrival", NULL};
 static const char *const format_choices[] = {"auto", "logfmt", "json", NULL};
@@ -28,7 +29,8 @@ static const struct gf_param root_rows[] = {
      TEXT_AT(store),
      .initial = ""},
     {.name = "order",
-     .doc = "How partitions are merged: canonical waits for all and gives the same bytes in every run, "
+     .doc = "How partitions are merged: canonical waits for all and gives the same bytes in every "
+            "run, "
             "arrival never "
             "waits; auto is canonical for a folder log and arrival for Kafka.",
      .type = GF_PARAM_CHOICE,
@@ -82,8 +84,8 @@ static const struct gf_param commit_rows[] = {
 
 static const struct gf_param sweep_rows[] = {
     {.name = "records",
-     .doc =
-         "A shard writes all of its state once within so many records; a restart folds at most those again.",
+     .doc = "A shard writes all of its state once within so many records; a restart folds at most "
+            "those again.",
      .unit = "records",
      .type = GF_PARAM_INT,
      AT(sweep.records),
@@ -131,7 +133,8 @@ static const struct gf_param time_rows[] = {
      .initial = "UTC",
      .is_fold = true},
     {.name = "idle_advance",
-     .doc = "After so long without input, time goes on by the clock, so that timers fire; 0s is off.",
+     .doc =
+         "After so long without input, time goes on by the clock, so that timers fire; 0s is off.",
      .type = GF_PARAM_DURATION,
      AT(time.idle_advance),
      .min = 0,
@@ -247,7 +250,8 @@ static const struct {
 } program_sections[] = {
     {"commit", "Outputs, journal and positions become durable together, in commits.", commit_rows,
      COUNT(commit_rows)},
-    {"sweep", "How the state is written to the store, slice by slice.", sweep_rows, COUNT(sweep_rows)},
+    {"sweep", "How the state is written to the store, slice by slice.", sweep_rows,
+     COUNT(sweep_rows)},
     {"state", "Memory of the state.", state_rows, COUNT(state_rows)},
     {"time", "Event time and time zones.", time_rows, COUNT(time_rows)},
     {"kafka", "Only for a Kafka log.", kafka_rows, COUNT(kafka_rows)},
@@ -255,7 +259,8 @@ static const struct {
     {"status", "The status line of a running program.", status_rows, COUNT(status_rows)},
     {"logging", "Log lines on standard error.", logging_rows, COUNT(logging_rows)},
 };
-static_assert(COUNT(program_sections) + 2 <= GF_CONFIG_SECTION_COUNT_MAX, "with features and operators");
+static_assert(COUNT(program_sections) + 2 <= GF_CONFIG_SECTION_COUNT_MAX,
+              "with features and operators");
 
 size_t
 gf_config_operator_size(const struct gf_operator *operator)
@@ -322,12 +327,12 @@ gf_config_tree_build(struct gf_config_tree *tree, struct gf_config *config)
                                        .base = config,
                                        .origins = origins_take(tree)};
         if (strcmp(section->name, "kafka") == 0) {
-            tree->kafka_sections[0] =
-                (struct gf_section){.name = "properties",
-                                    .doc = "Any property of librdkafka (TLS, SASL, buffers). `consumer.` or "
-                                           "`producer.` before a key "
-                                           "keeps it to one side. Passwords: {file: PATH} or \"${NAME}\".",
-                                    .map = &config->kafka.properties};
+            tree->kafka_sections[0] = (struct gf_section){
+                .name = "properties",
+                .doc = "Any property of librdkafka (TLS, SASL, buffers). `consumer.` or "
+                       "`producer.` before a key "
+                       "keeps it to one side. Passwords: {file: PATH} or \"${NAME}\".",
+                .map = &config->kafka.properties};
             section->sections = tree->kafka_sections;
             section->section_count = 1;
         }

@@ -21,7 +21,8 @@ struct gf_config_tree {
     uint32_t origin_count;
 };
 
-/* Describes `config`, whose operator parameters are already allocated with a byte for `enabled` behind them.
+/* Describes `config`, whose operator parameters are already allocated with a byte for `enabled`
+ * behind them.
  */
 void gf_config_tree_build(struct gf_config_tree *tree, struct gf_config *config);
 
@@ -30,7 +31,8 @@ size_t gf_config_operator_size(const struct gf_operator *operator);
 
 struct gf_section *gf_config_section(const struct gf_config *config, const char *name);
 
-/* What one row alone cannot say: names, paths, limits between two parameters. Fills the derived fields. */
+/* What one row alone cannot say: names, paths, limits between two parameters. Fills the derived
+ * fields. */
 void gf_config_check(struct gf_config *config, struct gf_param_reader *reader);
 
 #endif

@@ -96,7 +96,8 @@ unit_holds(const struct gf_param *row, const char *rest, struct gf_value_fault *
     if (row->unit != NULL) {
         return fault_set(fault, "has the unit \"%.40s\", but is counted in %s", rest, row->unit);
     }
-    return fault_set(fault, "must be %s; \"%.40s\" is not part of one", gf_value_type_name(row->type), rest);
+    return fault_set(fault, "must be %s; \"%.40s\" is not part of one",
+                     gf_value_type_name(row->type), rest);
 }
 
 static bool
@@ -136,11 +137,11 @@ real_read(const struct gf_param *row, const char *text, double *out, struct gf_v
     return true;
 }
 
-/* Number and unit, several times over where `is_chain`: "1h30m". `bare` is the factor of a number without a
- * unit, 0 where there must be one. */
+/* Number and unit, several times over where `is_chain`: "1h30m". `bare` is the factor of a number
+ * without a unit, 0 where there must be one. */
 static bool
-measured_read(const char *text, const struct gf_unit *units, const struct gf_unit *more_units, int64_t bare,
-              bool is_chain, int64_t *out, struct gf_value_fault *fault)
+measured_read(const char *text, const struct gf_unit *units, const struct gf_unit *more_units,
+              int64_t bare, bool is_chain, int64_t *out, struct gf_value_fault *fault)
 {
     const bool is_negative = text[0] == '-';
     const char *at = text + is_negative;
@@ -157,12 +158,12 @@ measured_read(const char *text, const struct gf_unit *units, const struct gf_uni
             return fault_set(fault, "is not understood: \"%.40s\"", text);
         }
         if (unit == NULL && name_size > 0) {
-            return fault_set(fault, "has an unknown unit \"%.*s\"", name_size < 40 ? (int)name_size : 40,
-                             name);
+            return fault_set(fault, "has an unknown unit \"%.*s\"",
+                             name_size < 40 ? (int)name_size : 40, name);
         }
         if (unit == NULL && bare == 0 && !is_zero) {
-            snprintf(fault->help, sizeof(fault->help), "write %.20ss for seconds, %.20sm for minutes", text,
-                     text);
+            snprintf(fault->help, sizeof(fault->help),
+                     "write %.20ss for seconds, %.20sm for minutes", text, text);
             return fault_set(fault, "needs a unit: 90s, 15m, 48h or 30d");
         }
         int64_t value = 0, part = 0;
@@ -186,7 +187,8 @@ measured_read(const char *text, const struct gf_unit *units, const struct gf_uni
 }
 
 static bool
-duration_read(const struct gf_param *row, const char *text, int64_t *out, struct gf_value_fault *fault)
+duration_read(const struct gf_param *row, const char *text, int64_t *out,
+              struct gf_value_fault *fault)
 {
     int64_t us = 0;
     const bool is_off = strcmp(text, "off") == 0;
@@ -204,7 +206,8 @@ size_read(const struct gf_param *row, const char *text, int64_t *out, struct gf_
     int64_t bytes = 0;
     if (!measured_read(text, gf_size_units, decimal_size_units, 1, false, &bytes, fault)) {
         if (fault->help[0] == '\0') {
-            snprintf(fault->help, sizeof(fault->help), "sizes are written 65536, 64KiB, 64MiB or 2GiB");
+            snprintf(fault->help, sizeof(fault->help),
+                     "sizes are written 65536, 64KiB, 64MiB or 2GiB");
         }
         return false;
     }
@@ -240,7 +243,8 @@ bool_read(const char *text, bool *out, struct gf_value_fault *fault)
 }
 
 static bool
-choice_read(const struct gf_param *row, const char *text, int32_t *out, struct gf_value_fault *fault)
+choice_read(const struct gf_param *row, const char *text, int32_t *out,
+            struct gf_value_fault *fault)
 {
     struct gf_suggestion suggestion = {.wrong = text};
     for (int32_t index = 0; row->choices[index] != NULL; index++) {
@@ -275,10 +279,10 @@ character_length(const unsigned char *text)
         code = code << 6 | (text[index] & 0x3F);
     }
     const bool is_surrogate = code >= 0xD800 && code <= 0xDFFF;
-    const bool is_invisible =
-        code < 0xA0 || code == 0x2028 || code == 0x2029 || code == 0xFEFF || (code & 0xFFFE) == 0xFFFE;
-    const bool is_bad =
-        text[0] < 0xC2 || text[0] > 0xF4 || code < lowest[length] || code > 0x10FFFF || is_surrogate;
+    const bool is_invisible = code < 0xA0 || code == 0x2028 || code == 0x2029 || code == 0xFEFF ||
+                              (code & 0xFFFE) == 0xFFFE;
+    const bool is_bad = text[0] < 0xC2 || text[0] > 0xF4 || code < lowest[length] ||
+                        code > 0x10FFFF || is_surrogate;
     return is_bad || is_invisible ? 0 : length;
 }
 
@@ -289,8 +293,8 @@ text_read(const struct gf_param *row, const char *text, char *out, struct gf_val
     for (size_t at = 0; at < length;) {
         const size_t step = character_length((const unsigned char *)text + at);
         if (step == 0) {
-            return fault_set(fault, "has a line break, control character or invalid UTF-8 at byte %zu",
-                             at + 1);
+            return fault_set(
+                fault, "has a line break, control character or invalid UTF-8 at byte %zu", at + 1);
         }
         at += step;
     }
@@ -305,7 +309,8 @@ text_read(const struct gf_param *row, const char *text, char *out, struct gf_val
 /* ---- */
 
 bool
-gf_value_read(const struct gf_param *row, const char *text, void *base, struct gf_value_fault *fault)
+gf_value_read(const struct gf_param *row, const char *text, void *base,
+              struct gf_value_fault *fault)
 {
     void *const field = (char *)base + row->offset;
     *fault = (struct gf_value_fault){.text = ""};

@@ -1,4 +1,5 @@
-/* One value of one parameter: from the text that a person writes to the field of a struct, and back.
+/* One value of one parameter: from the text that a person writes to the field of a struct, and
+ * back.
  *
  *     duration  90s 15m 48h 30d, also 1h30m, 250ms; `off` where 0 is allowed
  *     size      65536 64KiB 1.5GiB (also kB, MB, GB)
@@ -18,8 +19,8 @@ struct gf_value_fault {
     char help[160];
 };
 
-/* Reads `text` into the field of `row` in the struct at `base`; on a fault the field is untouched. TABLE is
- * not for here. */
+/* Reads `text` into the field of `row` in the struct at `base`; on a fault the field is untouched.
+ * TABLE is not for here. */
 GF_MUST_USE bool gf_value_read(const struct gf_param *row, const char *text, void *base,
                                struct gf_value_fault *fault);
 

@@ -17,7 +17,8 @@ const struct gf_unit gf_duration_units[] = {
     {NULL, 0},
 };
 const struct gf_unit gf_size_units[] = {
-    {"TiB", INT64_C(1) << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {NULL, 0},
+    {"TiB", INT64_C(1) << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20},
+    {"KiB", 1 << 10},          {"B", 1},         {NULL, 0},
 };
 const char *
 gf_value_type_name(enum gf_param_type type)
@@ -95,8 +96,8 @@ gf_value_limits(const struct gf_param *row, char *out, size_t size)
     if (row->type == GF_PARAM_CHOICE) {
         size_t used = 0;
         for (uint32_t index = 0; row->choices[index] != NULL && used < size; index++) {
-            used +=
-                (size_t)snprintf(out + used, size - used, "%s%s", index > 0 ? ", " : "", row->choices[index]);
+            used += (size_t)snprintf(out + used, size - used, "%s%s", index > 0 ? ", " : "",
+                                     row->choices[index]);
         }
     } else if (gf_value_is_limited(row)) {
         char low[48], high[48];
@@ -111,8 +112,8 @@ void
 gf_text_print(const char *text, FILE *out)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
-    const bool is_plain =
-        text[0] != '\0' && text[0] != '-' && strspn(text, safe) == strlen(text) && strcmp(text, "null") != 0;
+    const bool is_plain = text[0] != '\0' && text[0] != '-' && strspn(text, safe) == strlen(text) &&
+                          strcmp(text, "null") != 0;
     if (is_plain) {
         fputs(text, out);
         return;

@@ -83,9 +83,10 @@ yaml_copy(struct gf_yaml *yaml, const void *text, size_t size)
 static enum gf_rc
 complain_at(const struct builder *builder, yaml_mark_t mark, const char *text)
 {
-    return gf_complain(builder->complaints,
-                       gf_yaml_place_at(builder->yaml, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1),
-                       "%s", text);
+    return gf_complain(
+        builder->complaints,
+        gf_yaml_place_at(builder->yaml, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1), "%s",
+        text);
 }
 
 static enum gf_rc
@@ -99,7 +100,8 @@ key_add(struct builder *builder, struct frame *frame, const char *key, yaml_mark
         const struct gf_yaml_item *const item = &builder->items[index];
         if (strcmp(item->key, key) == 0) {
             return gf_complain(builder->complaints, gf_yaml_place_at(builder->yaml, line, column),
-                               "key \"%.60s\" comes twice; the first is in line %u", key, item->line);
+                               "key \"%.60s\" comes twice; the first is in line %u", key,
+                               item->line);
         }
     }
     frame->key = key;
@@ -149,7 +151,8 @@ node_add(struct builder *builder, const struct gf_yaml_node *node, yaml_mark_t m
 
 /* A later anchor of the same name replaces the earlier one, as YAML has it. */
 static enum gf_rc
-anchor_add(struct builder *builder, const char *name, const struct gf_yaml_node *node, yaml_mark_t mark)
+anchor_add(struct builder *builder, const char *name, const struct gf_yaml_node *node,
+           yaml_mark_t mark)
 {
     if (name == NULL) {
         return GF_OK;
@@ -179,8 +182,10 @@ node_new(struct builder *builder, enum gf_yaml_kind kind, yaml_mark_t mark)
 {
     struct gf_yaml_node *const node = yaml_take(builder->yaml, sizeof(*node));
     if (node != NULL) {
-        *node = (struct gf_yaml_node){
-            .kind = kind, .line = (uint32_t)mark.line + 1, .column = (uint32_t)mark.column + 1, .weight = 1};
+        *node = (struct gf_yaml_node){.kind = kind,
+                                      .line = (uint32_t)mark.line + 1,
+                                      .column = (uint32_t)mark.column + 1,
+                                      .weight = 1};
     }
     return node;
 }
@@ -233,14 +238,15 @@ frame_open(struct builder *builder, const yaml_event_t *event, enum gf_yaml_kind
         return complain_at(builder, event->start_mark, "nested too deeply");
     }
     struct frame *const frame = &builder->frames[builder->depth];
-    *frame = (struct frame){.node = node_new(builder, kind, event->start_mark), .first = builder->item_count};
+    *frame = (struct frame){.node = node_new(builder, kind, event->start_mark),
+                            .first = builder->item_count};
     if (frame->node == NULL) {
         return GF_E_NO_MEMORY;
     }
     builder->depth++;
-    return anchor_copy(builder,
-                       is_mapping ? event->data.mapping_start.anchor : event->data.sequence_start.anchor,
-                       &frame->anchor);
+    return anchor_copy(
+        builder, is_mapping ? event->data.mapping_start.anchor : event->data.sequence_start.anchor,
+        &frame->anchor);
 }
 
 static enum gf_rc
@@ -309,17 +315,19 @@ complain_syntax(const struct builder *builder, const yaml_parser_t *parser)
         for (size_t at = 0; at < parser->problem_offset && at < builder->yaml->size; at++) {
             line += builder->yaml->text[at] == '\n';
         }
-        gf_complain(builder->complaints, gf_yaml_place_at(builder->yaml, line, 1), "%s (byte %zu)", problem,
-                    parser->problem_offset);
+        gf_complain(builder->complaints, gf_yaml_place_at(builder->yaml, line, 1), "%s (byte %zu)",
+                    problem, parser->problem_offset);
         gf_complain_help(builder->complaints, "files are UTF-8 without control characters");
         return GF_E_CONFIG;
     }
     complain_at(builder, parser->problem_mark, problem);
     if (strstr(problem, "cannot start any token") != NULL) {
         gf_complain_help(builder->complaints,
-                         "indent with spaces, not tabs, and quote texts that start with %s", "@ ` or %");
+                         "indent with spaces, not tabs, and quote texts that start with %s",
+                         "@ ` or %");
     } else if (strstr(problem, "mapping values are not allowed") != NULL) {
-        gf_complain_help(builder->complaints, "quote a text that has \": \" in it or \":\" at its end");
+        gf_complain_help(builder->complaints,
+                         "quote a text that has \": \" in it or \":\" at its end");
     } else if (parser->context != NULL) {
         gf_complain_help(builder->complaints, "%s that began in line %zu", parser->context,
                          parser->context_mark.line + 1);
@@ -452,8 +460,9 @@ gf_yaml_is_null(const struct gf_yaml_node *node)
 const char *
 gf_yaml_kind_name(const struct gf_yaml_node *node)
 {
-    static const char *const names[] = {
-        [GF_YAML_SCALAR] = "a value", [GF_YAML_SEQUENCE] = "a list", [GF_YAML_MAPPING] = "a mapping"};
+    static const char *const names[] = {[GF_YAML_SCALAR] = "a value",
+                                        [GF_YAML_SEQUENCE] = "a list",
+                                        [GF_YAML_MAPPING] = "a mapping"};
     return names[node->kind];
 }
 

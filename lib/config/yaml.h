@@ -1,10 +1,10 @@
 /* YAML files as a small tree in which every node knows its line and column.
  *
- * The part of YAML that people write by hand: mappings with text keys, sequences, scalars, anchors and
- * aliases. Scalars are text; what they mean is decided where they are read, so `no` and `1.10` stay as
- * written. Refused, with their place: a key that comes twice, tabs as indentation, tags, more than one
- * document, nesting deeper than 32, a file above 1 MiB, more than 65,536 nodes with aliases written out, a
- * NUL inside a scalar. */
+ * The part of YAML that people write by hand: mappings with text keys, sequences, scalars, anchors
+ * and aliases. Scalars are text; what they mean is decided where they are read, so `no` and `1.10`
+ * stay as written. Refused, with their place: a key that comes twice, tabs as indentation, tags,
+ * more than one document, nesting deeper than 32, a file above 1 MiB, more than 65,536 nodes with
+ * aliases written out, a NUL inside a scalar. */
 #ifndef GF_CONFIG_YAML_H
 #define GF_CONFIG_YAML_H
 
@@ -44,12 +44,13 @@ struct gf_yaml_node {
 /* A document; it owns its nodes and texts. */
 struct gf_yaml;
 
-/* Reads a file, or a text in memory (`name` stands for the file in complaints; both are copied). An empty
- * document is an empty mapping. Errors: GF_E_CONFIG, with a complaint; the parser stops at its first.
- * GF_E_NO_MEMORY. */
-GF_MUST_USE enum gf_rc gf_yaml_load(const char *path, struct gf_yaml **out, struct gf_complaints *complaints);
-GF_MUST_USE enum gf_rc gf_yaml_parse(const char *name, const char *text, size_t size, struct gf_yaml **out,
-                                     struct gf_complaints *complaints);
+/* Reads a file, or a text in memory (`name` stands for the file in complaints; both are copied). An
+ * empty document is an empty mapping. Errors: GF_E_CONFIG, with a complaint; the parser stops at
+ * its first. GF_E_NO_MEMORY. */
+GF_MUST_USE enum gf_rc gf_yaml_load(const char *path, struct gf_yaml **out,
+                                    struct gf_complaints *complaints);
+GF_MUST_USE enum gf_rc gf_yaml_parse(const char *name, const char *text, size_t size,
+                                     struct gf_yaml **out, struct gf_complaints *complaints);
 void gf_yaml_free(struct gf_yaml *yaml); /* accepts NULL */
 
 const struct gf_yaml_node *gf_yaml_root(const struct gf_yaml *yaml);

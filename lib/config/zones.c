@@ -30,8 +30,8 @@ name_hash(const char *name)
     return (uint32_t)gf_hash64(name, strlen(name), 0);
 }
 
-/* The system's zoneinfo holds each zone again under these, with other leap seconds, and files that are not
- * names. */
+/* The system's zoneinfo holds each zone again under these, with other leap seconds, and files that
+ * are not names. */
 static bool
 is_skipped(const char *entry, bool is_top)
 {
@@ -211,8 +211,8 @@ gf_zones_load(const char *folder, struct gf_zones *out, struct gf_error *error)
     folder = folder != NULL ? folder : GF_ZONES_FOLDER;
     const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) {
-        return gf_fail(error, GF_E_CONFIG, "%s: cannot be opened: %s; install the package tzdata", folder,
-                       strerror(errno));
+        return gf_fail(error, GF_E_CONFIG, "%s: cannot be opened: %s; install the package tzdata",
+                       folder, strerror(errno));
     }
     struct gf_zones zones = {.count = 0};
     struct loader loader = {.zones = &zones, .error = error, .buffer = malloc(ZONE_FILE_SIZE)};
@@ -223,7 +223,8 @@ gf_zones_load(const char *folder, struct gf_zones *out, struct gf_error *error)
     }
     rc = rc != GF_OK ? rc : folder_load(&loader, descriptor, "", 0);
     if (rc == GF_OK && zones.count == 0) {
-        rc = gf_fail(error, GF_E_CONFIG, "%s: has no time zones; install the package tzdata", folder);
+        rc = gf_fail(error, GF_E_CONFIG, "%s: has no time zones; install the package tzdata",
+                     folder);
     }
     rc = rc != GF_OK ? rc : utc_add(&loader);
     rc = rc != GF_OK ? rc : zones_sort(&zones, error);

@@ -18,7 +18,8 @@ static enum gf_rc
 output_grow(struct output *output, size_t size_max, struct gf_error *error)
 {
     if (output->capacity > size_max) {
-        return gf_fail(error, GF_E_DAMAGED, "a block decompresses to more than %zu bytes", size_max);
+        return gf_fail(error, GF_E_DAMAGED, "a block decompresses to more than %zu bytes",
+                       size_max);
     }
     /* One byte more than allowed: a block of exactly `size_max` is told from a larger one. */
     size_t capacity = output->capacity == 0 ? 2 * GF_FOLDER_BLOCK_SIZE : output->capacity * 2;
@@ -36,8 +37,8 @@ static enum gf_rc
 deflate_block(struct gf_span data, uint8_t **out, size_t *size_out, struct gf_error *error)
 {
     z_stream stream = {.next_in = (Bytef *)data.data, .avail_in = data.size};
-    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, DEFLATE_RAW, 8, Z_DEFAULT_STRATEGY) !=
-        Z_OK) {
+    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, DEFLATE_RAW, 8,
+                     Z_DEFAULT_STRATEGY) != Z_OK) {
         return gf_fail(error, GF_E_NO_MEMORY, "no memory to compress");
     }
     const size_t bound = deflateBound(&stream, data.size);
@@ -60,7 +61,8 @@ zstd_block(struct gf_span data, uint8_t **out, size_t *size_out, struct gf_error
 {
     const size_t bound = ZSTD_compressBound(data.size);
     uint8_t *packed = malloc(bound);
-    const size_t size = packed == NULL ? 0 : ZSTD_compress(packed, bound, data.data, data.size, ZSTD_LEVEL);
+    const size_t size =
+        packed == NULL ? 0 : ZSTD_compress(packed, bound, data.data, data.size, ZSTD_LEVEL);
     if (packed == NULL || ZSTD_isError(size)) {
         free(packed);
         return gf_fail(error, GF_E_NO_MEMORY, "no memory to compress");
@@ -135,16 +137,16 @@ zstd_into(struct gf_span data, struct output *output, size_t size_max, struct gf
 }
 
 static enum gf_rc
-decompress_into(enum gf_folder_codec codec, struct gf_span data, struct output *output, size_t size_max,
-                struct gf_error *error)
+decompress_into(enum gf_folder_codec codec, struct gf_span data, struct output *output,
+                size_t size_max, struct gf_error *error)
 {
     return codec == GF_FOLDER_CODEC_DEFLATE ? inflate_into(data, output, size_max, error)
                                             : zstd_into(data, output, size_max, error);
 }
 
 enum gf_rc
-gf_folder_decompress(enum gf_folder_codec codec, struct gf_span data, uint32_t size_max, uint8_t **out,
-                     size_t *size_out, struct gf_error *error)
+gf_folder_decompress(enum gf_folder_codec codec, struct gf_span data, uint32_t size_max,
+                     uint8_t **out, size_t *size_out, struct gf_error *error)
 {
     struct output output = {.data = NULL};
     enum gf_rc rc = decompress_into(codec, data, &output, size_max, error);
@@ -161,8 +163,8 @@ gf_folder_decompress(enum gf_folder_codec codec, struct gf_span data, uint32_t s
 }
 
 enum gf_rc
-gf_folder_peek(enum gf_folder_codec codec, struct gf_span data, uint8_t *out, size_t size, size_t *size_out,
-               struct gf_error *error)
+gf_folder_peek(enum gf_folder_codec codec, struct gf_span data, uint8_t *out, size_t size,
+               size_t *size_out, struct gf_error *error)
 {
     struct output output = {.data = out, .capacity = size};
     const enum gf_rc rc = decompress_into(codec, data, &output, 0, error);

@@ -61,11 +61,14 @@ record_sum(const uint8_t *data, size_t size)
 }
 
 static enum gf_rc
-commit_alloc(struct gf_folder_commit *commit, uint32_t topics, uint32_t partitions, struct gf_error *error)
+commit_alloc(struct gf_folder_commit *commit, uint32_t topics, uint32_t partitions,
+             struct gf_error *error)
 {
     *commit = (struct gf_folder_commit){.partitions = partitions};
     commit->memory = calloc((size_t)topics * partitions + 1, sizeof *commit->memory);
-    return commit->memory == NULL ? gf_fail(error, GF_E_NO_MEMORY, "no memory for the commit record") : GF_OK;
+    return commit->memory == NULL
+               ? gf_fail(error, GF_E_NO_MEMORY, "no memory for the commit record")
+               : GF_OK;
 }
 
 void
@@ -126,8 +129,8 @@ names_read(struct gf_folder_commit *commit, const uint8_t *names, uint32_t topic
 }
 
 static enum gf_rc
-header_load(struct gf_folder_commit *commit, int fd, uint64_t size, const char *path, uint32_t *topics_out,
-            struct gf_error *error)
+header_load(struct gf_folder_commit *commit, int fd, uint64_t size, const char *path,
+            uint32_t *topics_out, struct gf_error *error)
 {
     uint8_t data[HEAD_SIZE + TOPICS_MAX * NAME_SIZE + 8] = {0};
     if (size < HEAD_SIZE) {
@@ -140,11 +143,12 @@ header_load(struct gf_folder_commit *commit, int fd, uint64_t size, const char *
     const uint32_t version = (uint32_t)take(data + 8, 4), topics = (uint32_t)take(data + 12, 4);
     const uint32_t partitions = (uint32_t)take(data + 16, 4);
     if (memcmp(data, magic, sizeof magic) == 0 && version != VERSION) {
-        return gf_fail(error, GF_E_VERSION, "%s: has version %u; this program knows %d", path, version,
-                       VERSION);
+        return gf_fail(error, GF_E_VERSION, "%s: has version %u; this program knows %d", path,
+                       version, VERSION);
     }
-    if (memcmp(data, magic, sizeof magic) != 0 || topics > TOPICS_MAX || partitions > PARTITIONS_MAX ||
-        take(data + 20, 4) != header_size(topics) || size < header_size(topics)) {
+    if (memcmp(data, magic, sizeof magic) != 0 || topics > TOPICS_MAX ||
+        partitions > PARTITIONS_MAX || take(data + 20, 4) != header_size(topics) ||
+        size < header_size(topics)) {
         return gf_fail(error, GF_E_DAMAGED, "%s: has a damaged header", path);
     }
     if ((rc = gf_folder_pread(fd, data, header_size(topics), 0, path, error)) != GF_OK) {
@@ -160,8 +164,8 @@ header_load(struct gf_folder_commit *commit, int fd, uint64_t size, const char *
 
 /* The last record, or the one before it when the last is torn. */
 static enum gf_rc
-record_load(struct gf_folder_commit *commit, int fd, uint64_t file_size, const char *path, uint32_t topics,
-            struct gf_error *error)
+record_load(struct gf_folder_commit *commit, int fd, uint64_t file_size, const char *path,
+            uint32_t topics, struct gf_error *error)
 {
     const size_t start = header_size(topics), size = record_size(topics, commit->partitions);
     const uint64_t count = (file_size - start) / size;
@@ -169,15 +173,15 @@ record_load(struct gf_folder_commit *commit, int fd, uint64_t file_size, const c
     uint8_t *data = malloc(size);
     enum gf_rc rc = data == NULL ? gf_fail(error, GF_E_NO_MEMORY, "%s: no memory", path) : GF_OK;
     bool found = false;
-    for (uint64_t index = count; rc == GF_OK && !found && index > 0 && count - index < (has_rest ? 1 : 2);
-         index--) {
+    for (uint64_t index = count;
+         rc == GF_OK && !found && index > 0 && count - index < (has_rest ? 1 : 2); index--) {
         rc = gf_folder_pread(fd, data, size, start + (index - 1) * size, path, error);
         found = rc == GF_OK && take(data + size - 8, 8) == record_sum(data, size);
         commit->size = start + index * size;
     }
     if (rc == GF_OK && !found) {
-        rc = gf_fail(error, GF_E_DAMAGED, "%s: its last whole record is damaged; restore it from a copy",
-                     path);
+        rc = gf_fail(error, GF_E_DAMAGED,
+                     "%s: its last whole record is damaged; restore it from a copy", path);
     }
     if (rc == GF_OK) {
         commit->sequence = take(data, 8);
@@ -210,8 +214,9 @@ gf_folder_commit_load(struct gf_folder_commit *commit, const char *log, struct g
     }
     struct stat info;
     uint32_t topics = 0;
-    rc = fstat(fd, &info) != 0 ? gf_folder_fail(error, "read", path)
-                               : header_load(commit, fd, (uint64_t)info.st_size, path, &topics, error);
+    rc = fstat(fd, &info) != 0
+             ? gf_folder_fail(error, "read", path)
+             : header_load(commit, fd, (uint64_t)info.st_size, path, &topics, error);
     if (rc == GF_OK) {
         rc = record_load(commit, fd, (uint64_t)info.st_size, path, topics, error);
     }
@@ -262,7 +267,8 @@ commit_print(const struct gf_folder_commit *commit, size_t *header_out, size_t *
 }
 
 static enum gf_rc
-commit_replace(const char *log, const char *path, struct gf_span data, bool no_sync, struct gf_error *error)
+commit_replace(const char *log, const char *path, struct gf_span data, bool no_sync,
+               struct gf_error *error)
 {
     char fresh[GF_FOLDER_PATH_SIZE];
     enum gf_rc rc = gf_folder_path(error, fresh, "%s/commit.new", log);
@@ -285,7 +291,8 @@ commit_replace(const char *log, const char *path, struct gf_span data, bool no_s
 }
 
 static enum gf_rc
-commit_append(const char *path, struct gf_span data, uint64_t position, bool no_sync, struct gf_error *error)
+commit_append(const char *path, struct gf_span data, uint64_t position, bool no_sync,
+              struct gf_error *error)
 {
     const int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -300,7 +307,8 @@ commit_append(const char *path, struct gf_span data, uint64_t position, bool no_
 }
 
 enum gf_rc
-gf_folder_commit_store(struct gf_folder_commit *commit, const char *log, bool no_sync, struct gf_error *error)
+gf_folder_commit_store(struct gf_folder_commit *commit, const char *log, bool no_sync,
+                       struct gf_error *error)
 {
     char path[GF_FOLDER_PATH_SIZE];
     enum gf_rc rc = gf_folder_path(error, path, "%s/commit", log);
@@ -313,7 +321,8 @@ gf_folder_commit_store(struct gf_folder_commit *commit, const char *log, bool no
     if (data == NULL) {
         return gf_fail(error, GF_E_NO_MEMORY, "%s: no memory", path);
     }
-    if (commit->size == 0 || !commit->is_complete || commit->size + size > GF_FOLDER_COMMIT_SIZE_MAX) {
+    if (commit->size == 0 || !commit->is_complete ||
+        commit->size + size > GF_FOLDER_COMMIT_SIZE_MAX) {
         rc = commit_replace(log, path, gf_span_of(data, head + size), no_sync, error);
         commit->size = head + size;
         commit->is_complete = true;

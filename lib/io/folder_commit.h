@@ -1,12 +1,13 @@
-/* LOG/commit: what of the outputs and the journal counts. A file of one header and records of one size:
+/* LOG/commit: what of the outputs and the journal counts. A file of one header and records of one
+ * size:
  *
  *   header   "GFCOMMIT", u32 version, topics, partitions, size; topics x name[64]; u64 checksum
- *   record   u64 sequence; topics x partitions x {i64 end, i64 first, u64 size}; u64 checksum      (little
- * endian)
+ *   record   u64 sequence; topics x partitions x {i64 end, i64 first, u64 size}; u64 checksum
+ * (little endian)
  *
- * A record is appended once everything it names is on disk, and is itself on disk before the next. So only
- * the last may be torn, and a bad one anywhere else is damage. A file over 1 MiB is replaced by one that
- * holds the newest record. */
+ * A record is appended once everything it names is on disk, and is itself on disk before the next.
+ * So only the last may be torn, and a bad one anywhere else is damage. A file over 1 MiB is
+ * replaced by one that holds the newest record. */
 #ifndef GF_IO_FOLDER_COMMIT_H
 #define GF_IO_FOLDER_COMMIT_H
 
@@ -30,14 +31,15 @@ void gf_folder_commit_fini(struct gf_folder_commit *commit);
 GF_MUST_USE enum gf_rc gf_folder_commit_init(struct gf_folder_commit *commit, uint32_t partitions,
                                              struct gf_error *error);
 
-/* Errors: GF_E_NOT_FOUND (no commit file), GF_E_DAMAGED, GF_E_VERSION (made by a later version), GF_E_IO. */
+/* Errors: GF_E_NOT_FOUND (no commit file), GF_E_DAMAGED, GF_E_VERSION (made by a later version),
+ * GF_E_IO. */
 GF_MUST_USE enum gf_rc gf_folder_commit_load(struct gf_folder_commit *commit, const char *log,
                                              struct gf_error *error);
 
-/* Adds one to the sequence and appends, or replaces the file when it is new, too large, or of other topics;
- * durable when it returns. `commit->ends` is what is written. Errors: GF_E_IO, GF_E_NO_SPACE: then the
- * outcome is not known. */
-GF_MUST_USE enum gf_rc gf_folder_commit_store(struct gf_folder_commit *commit, const char *log, bool no_sync,
-                                              struct gf_error *error);
+/* Adds one to the sequence and appends, or replaces the file when it is new, too large, or of other
+ * topics; durable when it returns. `commit->ends` is what is written. Errors: GF_E_IO,
+ * GF_E_NO_SPACE: then the outcome is not known. */
+GF_MUST_USE enum gf_rc gf_folder_commit_store(struct gf_folder_commit *commit, const char *log,
+                                              bool no_sync, struct gf_error *error);
 
 #endif

@@ -14,7 +14,8 @@ static const char envelope_head[] =
     "{\"name\":\"key\",\"type\":[\"null\",\"bytes\"]},"
     "{\"name\":\"headers\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":"
     "\"GridfoldHeader\","
-    "\"fields\":[{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"value\",\"type\":[\"null\",\"bytes\"]}]}"
+    "\"fields\":[{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"value\",\"type\":[\"null\","
+    "\"bytes\"]}]}"
     "}},"
     "{\"name\":\"schema_id\",\"type\":\"int\"},"
     "{\"name\":\"value\",\"type\":[\"null\",";
@@ -29,7 +30,8 @@ static const char *const codec_names[] = {
 #define CODEC_COUNT (sizeof codec_names / sizeof codec_names[0])
 
 void
-gf_folder_sync_marker(const char *topic, uint32_t partition, int64_t first, uint8_t out[GF_FOLDER_SYNC_SIZE])
+gf_folder_sync_marker(const char *topic, uint32_t partition, int64_t first,
+                      uint8_t out[GF_FOLDER_SYNC_SIZE])
 {
     uint8_t place[12];
     for (int i = 0; i < 4; i++) {
@@ -45,8 +47,8 @@ gf_folder_sync_marker(const char *topic, uint32_t partition, int64_t first, uint
 }
 
 uint8_t *
-gf_folder_header_new(const char *schema, enum gf_folder_codec codec, const uint8_t sync[GF_FOLDER_SYNC_SIZE],
-                     size_t *size_out)
+gf_folder_header_new(const char *schema, enum gf_folder_codec codec,
+                     const uint8_t sync[GF_FOLDER_SYNC_SIZE], size_t *size_out)
 {
     const size_t schema_size = strlen(schema);
     const size_t envelope_size = sizeof envelope_head - 1 + schema_size + sizeof envelope_tail - 1;
@@ -92,7 +94,8 @@ codec_parse(struct gf_span name, enum gf_folder_codec *out, struct gf_error *err
             return GF_OK;
         }
     }
-    return gf_fail(error, GF_E_VERSION, "its codec is %.*s; null, deflate and zstandard can be read",
+    return gf_fail(error, GF_E_VERSION,
+                   "its codec is %.*s; null, deflate and zstandard can be read",
                    name.size < 32 ? (int)name.size : 32, (const char *)name.data);
 }
 
@@ -126,7 +129,8 @@ gf_folder_header_read(struct gf_span file, struct gf_folder_header *out, struct 
     struct gf_span schema = {NULL, 0}, codec = gf_span_text(codec_names[GF_FOLDER_CODEC_NULL]);
     struct gf_folder_header header = {.size = 0};
     char start[sizeof magic];
-    if (gf_read_fixed(&reader, start, sizeof start) != GF_OK || memcmp(start, magic, sizeof magic) != 0 ||
+    if (gf_read_fixed(&reader, start, sizeof start) != GF_OK ||
+        memcmp(start, magic, sizeof magic) != 0 ||
         metadata_read(&reader, &schema, &codec) != GF_OK ||
         gf_read_fixed(&reader, header.sync, GF_FOLDER_SYNC_SIZE) != GF_OK) {
         return gf_fail(error, GF_E_BAD_DATA, "it has no whole Avro container header");
@@ -166,8 +170,9 @@ gf_folder_block_read(const uint8_t *file, uint64_t size, uint64_t position,
     }
     const uint8_t *at = file + position, *end = file + size;
     uint64_t count = 0, data_size = 0;
-    if (length_read(&at, end, &count) && length_read(&at, end, &data_size) && data_size <= UINT32_MAX &&
-        count <= UINT32_MAX && (uint64_t)(end - at) >= GF_FOLDER_SYNC_SIZE &&
+    if (length_read(&at, end, &count) && length_read(&at, end, &data_size) &&
+        data_size <= UINT32_MAX && count <= UINT32_MAX &&
+        (uint64_t)(end - at) >= GF_FOLDER_SYNC_SIZE &&
         data_size <= (uint64_t)(end - at) - GF_FOLDER_SYNC_SIZE &&
         memcmp(at + data_size, sync, GF_FOLDER_SYNC_SIZE) == 0) {
         *out = (struct gf_folder_block){

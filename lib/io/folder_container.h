@@ -1,5 +1,5 @@
-/* The Avro object container file, as the folder log uses it: header, then blocks of {count, size, data, sync
- * marker}. */
+/* The Avro object container file, as the folder log uses it: header, then blocks of {count, size,
+ * data, sync marker}. */
 #ifndef GF_IO_FOLDER_CONTAINER_H
 #define GF_IO_FOLDER_CONTAINER_H
 
@@ -10,8 +10,8 @@
 
 #define GF_FOLDER_SYNC_SIZE       16
 #define GF_FOLDER_BLOCK_HEAD_SIZE 20 /* two varints at most */
-/* A decompressed block is never larger, whatever its bytes claim: one full block and one more record of the
- * largest. */
+/* A decompressed block is never larger, whatever its bytes claim: one full block and one more
+ * record of the largest. */
 #define GF_FOLDER_BLOCK_SIZE_MAX (UINT32_C(64) << 20)
 
 struct gf_folder_header {
@@ -42,20 +42,22 @@ void gf_folder_sync_marker(const char *topic, uint32_t partition, int64_t first,
 uint8_t *gf_folder_header_new(const char *schema, enum gf_folder_codec codec,
                               const uint8_t sync[GF_FOLDER_SYNC_SIZE], size_t *size_out);
 
-/* Errors: GF_E_BAD_DATA (no whole header: the file of a crash, or no container file), GF_E_VERSION (a
- * container file, but not of this log: other envelope or codec). */
+/* Errors: GF_E_BAD_DATA (no whole header: the file of a crash, or no container file), GF_E_VERSION
+ * (a container file, but not of this log: other envelope or codec). */
 GF_MUST_USE enum gf_rc gf_folder_header_read(struct gf_span file, struct gf_folder_header *out,
                                              struct gf_error *error);
 
-/* Looks at the block at `position` of `file`, which has `size` bytes. Only a whole block fills `out`. */
-enum gf_folder_block_state gf_folder_block_read(const uint8_t *file, uint64_t size, uint64_t position,
+/* Looks at the block at `position` of `file`, which has `size` bytes. Only a whole block fills
+ * `out`. */
+enum gf_folder_block_state gf_folder_block_read(const uint8_t *file, uint64_t size,
+                                                uint64_t position,
                                                 const uint8_t sync[GF_FOLDER_SYNC_SIZE],
                                                 struct gf_folder_block *out);
 
-/* Compresses or decompresses a block into malloc'd memory (the caller frees). Not for the null codec.
- * Errors: GF_E_NO_MEMORY, GF_E_DAMAGED (decompress: bad bytes, or more than `size_max`). */
-GF_MUST_USE enum gf_rc gf_folder_compress(enum gf_folder_codec codec, struct gf_span data, uint8_t **out,
-                                          size_t *size_out, struct gf_error *error);
+/* Compresses or decompresses a block into malloc'd memory (the caller frees). Not for the null
+ * codec. Errors: GF_E_NO_MEMORY, GF_E_DAMAGED (decompress: bad bytes, or more than `size_max`). */
+GF_MUST_USE enum gf_rc gf_folder_compress(enum gf_folder_codec codec, struct gf_span data,
+                                          uint8_t **out, size_t *size_out, struct gf_error *error);
 GF_MUST_USE enum gf_rc gf_folder_decompress(enum gf_folder_codec codec, struct gf_span data,
                                             uint32_t size_max, uint8_t **out, size_t *size_out,
                                             struct gf_error *error);

@@ -87,7 +87,8 @@ headers_pass(struct gf_reader *reader, uint64_t count)
     return true;
 }
 
-/* Headers are one block as we write them; other writers may cut them into several, which we refuse. */
+/* Headers are one block as we write them; other writers may cut them into several, which we refuse.
+ */
 static const uint8_t *
 headers_read(const uint8_t *at, const uint8_t *end, uint32_t *count_out, struct gf_span *out)
 {
@@ -109,7 +110,8 @@ headers_read(const uint8_t *at, const uint8_t *end, uint32_t *count_out, struct 
 static inline enum gf_rc
 value_skip(const struct gf_folder_value *value, struct gf_reader *reader)
 {
-    return value->skip != NULL ? (enum gf_rc)value->skip(reader) : gf_plan_skip(value->plan, reader);
+    return value->skip != NULL ? (enum gf_rc)value->skip(reader)
+                               : gf_plan_skip(value->plan, reader);
 }
 
 /* From the branch of `value` on. */

@@ -24,13 +24,16 @@ size_t gf_folder_envelope_size(const struct gf_record *record);
 void gf_folder_envelope_write(struct gf_writer *writer, const struct gf_record *record,
                               enum gf_folder_branch branch);
 
-/* Reads one into `record_out` (topic and partition are the caller's) with spans into the reader's bytes.
- * `headers_out` is set to the header items where there are any. Errors: GF_E_BAD_DATA. */
-GF_MUST_USE enum gf_rc gf_folder_envelope_read(struct gf_reader *reader, const struct gf_folder_value *value,
-                                               struct gf_record *record_out, struct gf_span *headers_out);
+/* Reads one into `record_out` (topic and partition are the caller's) with spans into the reader's
+ * bytes. `headers_out` is set to the header items where there are any. Errors: GF_E_BAD_DATA. */
+GF_MUST_USE enum gf_rc gf_folder_envelope_read(struct gf_reader *reader,
+                                               const struct gf_folder_value *value,
+                                               struct gf_record *record_out,
+                                               struct gf_span *headers_out);
 
 /* Reads the header items that an envelope has passed over. */
-GF_MUST_USE enum gf_rc gf_folder_headers_read(struct gf_span headers, struct gf_header *out, uint32_t count);
+GF_MUST_USE enum gf_rc gf_folder_headers_read(struct gf_span headers, struct gf_header *out,
+                                              uint32_t count);
 
 /* True when `value` is exactly one record of the schema. */
 bool gf_folder_value_fits(const struct gf_folder_value *value, struct gf_span bytes);

@@ -18,16 +18,17 @@ enum gf_rc
 gf_folder_file_damage(const struct gf_folder_file *file, uint64_t position, struct gf_error *error)
 {
     return gf_fail(error, GF_E_DAMAGED,
-                   "%s: the block at byte %" PRIu64 " is damaged; restore the file from a copy", file->path,
-                   position);
+                   "%s: the block at byte %" PRIu64 " is damaged; restore the file from a copy",
+                   file->path, position);
 }
 
-/* A mapping may be longer than its file, and the file grows into it; a file that outgrows it gets another,
- * twice as long, so there are few. Only bytes below `size` are ever touched. */
+/* A mapping may be longer than its file, and the file grows into it; a file that outgrows it gets
+ * another, twice as long, so there are few. Only bytes below `size` are ever touched. */
 static enum gf_rc
 file_map(struct gf_folder_file *file, struct gf_error *error)
 {
-    const size_t mapped = file->mapping_count == 0 ? 0 : file->mappings[file->mapping_count - 1].size;
+    const size_t mapped =
+        file->mapping_count == 0 ? 0 : file->mappings[file->mapping_count - 1].size;
     if (file->size <= mapped) {
         return GF_OK;
     }
@@ -35,7 +36,8 @@ file_map(struct gf_folder_file *file, struct gf_error *error)
     while (size < file->size) {
         size *= 2;
     }
-    struct gf_folder_mapping *grown = realloc(file->mappings, (file->mapping_count + 1) * sizeof *grown);
+    struct gf_folder_mapping *grown =
+        realloc(file->mappings, (file->mapping_count + 1) * sizeof *grown);
     if (grown == NULL) {
         return gf_fail(error, GF_E_NO_MEMORY, "%s: no memory to read it", file->path);
     }
@@ -59,8 +61,8 @@ gf_folder_file_refresh(struct gf_folder_file *file, struct gf_error *error)
     }
     if ((uint64_t)info.st_size < file->whole_size) {
         return gf_fail(error, GF_E_DAMAGED,
-                       "%s: has been cut from %" PRIu64 " to %" PRId64 " bytes while it was read", file->path,
-                       file->whole_size, (int64_t)info.st_size);
+                       "%s: has been cut from %" PRIu64 " to %" PRId64 " bytes while it was read",
+                       file->path, file->whole_size, (int64_t)info.st_size);
     }
     file->size = (uint64_t)info.st_size;
     return file_map(file, error);
@@ -88,7 +90,8 @@ file_open_named(struct gf_folder_file *file, const char *dir, struct gf_error *e
 }
 
 static enum gf_rc
-schema_resolve(struct gf_folder_file *file, const struct gf_folder_resolver *resolver, struct gf_error *error)
+schema_resolve(struct gf_folder_file *file, const struct gf_folder_resolver *resolver,
+               struct gf_error *error)
 {
     const struct gf_topic_info *info = &gf_topics[file->topic];
     if (gf_span_equal(file->header.schema, gf_span_text(info->schema))) {
@@ -96,8 +99,8 @@ schema_resolve(struct gf_folder_file *file, const struct gf_folder_resolver *res
         return GF_OK;
     }
     if (resolver == NULL) {
-        return gf_fail(error, GF_E_VERSION, "%s: is written in another schema of %s than ours", file->path,
-                       info->name);
+        return gf_fail(error, GF_E_VERSION, "%s: is written in another schema of %s than ours",
+                       file->path, info->name);
     }
     struct gf_folder_schema schema = {.id = 0};
     const enum gf_rc rc =
@@ -106,8 +109,9 @@ schema_resolve(struct gf_folder_file *file, const struct gf_folder_resolver *res
         return gf_fail_prefix(error, rc, "%s", file->path);
     }
     if (!schema.is_own && schema.plan == NULL) {
-        return gf_fail(error, GF_E_VERSION, "%s: is written in a schema of %s that cannot be read as ours",
-                       file->path, info->name);
+        return gf_fail(error, GF_E_VERSION,
+                       "%s: is written in a schema of %s that cannot be read as ours", file->path,
+                       info->name);
     }
     file->value = (struct gf_folder_value){
         .schema_id = schema.id,
@@ -118,7 +122,8 @@ schema_resolve(struct gf_folder_file *file, const struct gf_folder_resolver *res
 }
 
 static enum gf_rc
-file_load(struct gf_folder_file *file, const struct gf_folder_resolver *resolver, struct gf_error *error)
+file_load(struct gf_folder_file *file, const struct gf_folder_resolver *resolver,
+          struct gf_error *error)
 {
     enum gf_rc rc = gf_folder_file_refresh(file, error);
     if (rc != GF_OK) {
@@ -132,7 +137,8 @@ file_load(struct gf_folder_file *file, const struct gf_folder_resolver *resolver
     gf_folder_sync_marker(gf_topics[file->topic].name, file->partition, file->first, sync);
     if (memcmp(sync, file->header.sync, sizeof sync) != 0) {
         return gf_fail(error, GF_E_DAMAGED,
-                       "%s: holds another topic, partition or first offset than its name says", file->path);
+                       "%s: holds another topic, partition or first offset than its name says",
+                       file->path);
     }
     file->whole_size = file->marked_size = file->header.size;
     file->end = file->first;
@@ -148,7 +154,8 @@ gf_folder_file_open(const char *dir, enum gf_topic topic, uint32_t partition, in
     if (file == NULL) {
         return gf_fail(error, GF_E_NO_MEMORY, "%s: no memory to read it", dir);
     }
-    *file = (struct gf_folder_file){.topic = topic, .partition = partition, .first = first, .fd = -1};
+    *file =
+        (struct gf_folder_file){.topic = topic, .partition = partition, .first = first, .fd = -1};
     enum gf_rc rc = file_open_named(file, dir, error);
     if (rc != GF_OK || (rc = file_load(file, resolver, error)) != GF_OK) {
         gf_folder_file_close(file);
@@ -176,8 +183,8 @@ gf_folder_file_close(struct gf_folder_file *file)
 }
 
 enum gf_rc
-gf_folder_file_block(const struct gf_folder_file *file, uint64_t position, uint64_t limit, bool *has_out,
-                     struct gf_folder_block *out, struct gf_error *error)
+gf_folder_file_block(const struct gf_folder_file *file, uint64_t position, uint64_t limit,
+                     bool *has_out, struct gf_folder_block *out, struct gf_error *error)
 {
     assert(limit <= file->size && position <= limit);
     switch (gf_folder_block_read(file->data, limit, position, file->header.sync, out)) {
@@ -204,8 +211,8 @@ gf_folder_file_records(const struct gf_folder_file *file, const struct gf_folder
         return GF_OK;
     }
     size_t size = 0;
-    const enum gf_rc rc = gf_folder_decompress(file->header.codec, block->data, GF_FOLDER_BLOCK_SIZE_MAX,
-                                               owned_out, &size, error);
+    const enum gf_rc rc = gf_folder_decompress(file->header.codec, block->data,
+                                               GF_FOLDER_BLOCK_SIZE_MAX, owned_out, &size, error);
     if (rc != GF_OK) {
         return gf_fail_prefix(error, rc, "%s: block at byte %" PRIu64, file->path, block->position);
     }
@@ -244,8 +251,8 @@ gf_folder_file_measure(struct gf_folder_file *file, struct gf_error *error)
     struct gf_folder_block block, last = {.count = 0};
     uint64_t position = file->whole_size;
     enum gf_folder_block_state state;
-    while ((state = gf_folder_block_read(file->data, file->size, position, file->header.sync, &block)) ==
-           GF_FOLDER_BLOCK_WHOLE) {
+    while ((state = gf_folder_block_read(file->data, file->size, position, file->header.sync,
+                                         &block)) == GF_FOLDER_BLOCK_WHOLE) {
         if (block.count == 0) {
             return gf_folder_file_damage(file, position, error);
         }
@@ -277,7 +284,8 @@ gf_folder_file_first(const struct gf_folder_file *file, const struct gf_folder_b
         const enum gf_rc rc =
             gf_folder_peek(file->header.codec, block->data, start, sizeof start, &size, error);
         if (rc != GF_OK) {
-            return gf_fail_prefix(error, rc, "%s: block at byte %" PRIu64, file->path, block->position);
+            return gf_fail_prefix(error, rc, "%s: block at byte %" PRIu64, file->path,
+                                  block->position);
         }
         records = gf_span_of(start, size);
     }
@@ -330,8 +338,8 @@ marks_make(struct gf_folder_file *file, uint64_t limit, struct gf_error *error)
 }
 
 enum gf_rc
-gf_folder_file_seek(struct gf_folder_file *file, int64_t offset, uint64_t limit, uint64_t *position_out,
-                    struct gf_error *error)
+gf_folder_file_seek(struct gf_folder_file *file, int64_t offset, uint64_t limit,
+                    uint64_t *position_out, struct gf_error *error)
 {
     if (offset <= file->first) {
         *position_out = file->header.size;
@@ -355,8 +363,8 @@ gf_folder_file_seek(struct gf_folder_file *file, int64_t offset, uint64_t limit,
 }
 
 enum gf_rc
-gf_folder_file_seek_time(struct gf_folder_file *file, int64_t time_us, uint64_t limit, int64_t *offset_out,
-                         struct gf_error *error)
+gf_folder_file_seek_time(struct gf_folder_file *file, int64_t time_us, uint64_t limit,
+                         int64_t *offset_out, struct gf_error *error)
 {
     const enum gf_rc rc = marks_make(file, limit, error);
     if (rc != GF_OK) {

@@ -39,8 +39,8 @@ struct gf_folder_file {
     uint64_t marked_size; /* up to where marks have been made */
 };
 
-/* Errors: GF_E_BAD_DATA (no whole header), GF_E_VERSION (foreign schema and no resolver), GF_E_DAMAGED (not
- * the file its name says), the resolver's, GF_E_IO, GF_E_NOT_FOUND. */
+/* Errors: GF_E_BAD_DATA (no whole header), GF_E_VERSION (foreign schema and no resolver),
+ * GF_E_DAMAGED (not the file its name says), the resolver's, GF_E_IO, GF_E_NOT_FOUND. */
 GF_MUST_USE enum gf_rc gf_folder_file_open(const char *dir, enum gf_topic topic, uint32_t partition,
                                            int64_t first, const struct gf_folder_resolver *resolver,
                                            struct gf_folder_file **out, struct gf_error *error);
@@ -52,29 +52,35 @@ GF_MUST_USE enum gf_rc gf_folder_file_refresh(struct gf_folder_file *file, struc
 /* Brings `whole_size` and `end` up to date. A torn end is no error. Errors: GF_E_DAMAGED. */
 GF_MUST_USE enum gf_rc gf_folder_file_measure(struct gf_folder_file *file, struct gf_error *error);
 
-/* The block at `position` of the first `limit` bytes, all of which must be whole; no block at their end:
+/* The block at `position` of the first `limit` bytes, all of which must be whole; no block at their
+ * end:
  * `*has_out` is false. Errors: GF_E_DAMAGED. */
 GF_MUST_USE enum gf_rc gf_folder_file_block(const struct gf_folder_file *file, uint64_t position,
-                                            uint64_t limit, bool *has_out, struct gf_folder_block *out,
-                                            struct gf_error *error);
+                                            uint64_t limit, bool *has_out,
+                                            struct gf_folder_block *out, struct gf_error *error);
 
 /* The records of a block: a view, or for a compressed file malloc'd `*owned_out` (else NULL). */
 GF_MUST_USE enum gf_rc gf_folder_file_records(const struct gf_folder_file *file,
-                                              const struct gf_folder_block *block, struct gf_span *out,
-                                              uint8_t **owned_out, struct gf_error *error);
+                                              const struct gf_folder_block *block,
+                                              struct gf_span *out, uint8_t **owned_out,
+                                              struct gf_error *error);
 
 /* Offset and time of the first record of `block`. Errors: GF_E_DAMAGED. */
 GF_MUST_USE enum gf_rc gf_folder_file_first(const struct gf_folder_file *file,
-                                            const struct gf_folder_block *block, int64_t *offset_out,
-                                            int64_t *time_us_out, struct gf_error *error);
+                                            const struct gf_folder_block *block,
+                                            int64_t *offset_out, int64_t *time_us_out,
+                                            struct gf_error *error);
 
-/* Where to start reading for `offset`: a block that starts at or below it (the first one, if none does). */
-GF_MUST_USE enum gf_rc gf_folder_file_seek(struct gf_folder_file *file, int64_t offset, uint64_t limit,
-                                           uint64_t *position_out, struct gf_error *error);
-/* Where to start looking for `time_us`: the offset at which the last block starts whose first record is older
- * (the first block, if none is), by halves over the marks. */
-GF_MUST_USE enum gf_rc gf_folder_file_seek_time(struct gf_folder_file *file, int64_t time_us, uint64_t limit,
-                                                int64_t *offset_out, struct gf_error *error);
+/* Where to start reading for `offset`: a block that starts at or below it (the first one, if none
+ * does). */
+GF_MUST_USE enum gf_rc gf_folder_file_seek(struct gf_folder_file *file, int64_t offset,
+                                           uint64_t limit, uint64_t *position_out,
+                                           struct gf_error *error);
+/* Where to start looking for `time_us`: the offset at which the last block starts whose first
+ * record is older (the first block, if none is), by halves over the marks. */
+GF_MUST_USE enum gf_rc gf_folder_file_seek_time(struct gf_folder_file *file, int64_t time_us,
+                                                uint64_t limit, int64_t *offset_out,
+                                                struct gf_error *error);
 
 /* "FILE: block at byte N is damaged" with advice. */
 enum gf_rc gf_folder_file_damage(const struct gf_folder_file *file, uint64_t position,

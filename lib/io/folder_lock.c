@@ -1,5 +1,5 @@
-/* One process writes to a log. flock goes away with its process, however that ends, so no lock is ever left
- * behind. */
+/* One process writes to a log. flock goes away with its process, however that ends, so no lock is
+ * ever left behind. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,10 +22,12 @@ lock_fail_busy(int fd, const char *path, struct gf_error *error)
     const long pid = size > 0 ? strtol(owner, NULL, 10) : 0;
     if (pid > 0) {
         return gf_fail(error, GF_E_BUSY,
-                       "%s: process %ld writes to this log; stop it first, or use another log", path, pid);
+                       "%s: process %ld writes to this log; stop it first, or use another log",
+                       path, pid);
     }
     return gf_fail(error, GF_E_BUSY,
-                   "%s: another process writes to this log; stop it first, or use another log", path);
+                   "%s: another process writes to this log; stop it first, or use another log",
+                   path);
 }
 
 enum gf_rc
@@ -41,7 +43,8 @@ gf_folder_lock_take(const char *path, struct gf_folder_lock **out, struct gf_err
         return gf_folder_fail(error, "open", file);
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        rc = errno == EWOULDBLOCK ? lock_fail_busy(fd, path, error) : gf_folder_fail(error, "lock", file);
+        rc = errno == EWOULDBLOCK ? lock_fail_busy(fd, path, error)
+                                  : gf_folder_fail(error, "lock", file);
         close(fd);
         return rc;
     }

@@ -9,8 +9,9 @@
 #define LOAN_SIZE_MIN 8192
 
 enum gf_rc
-gf_folder_partition_init(struct gf_folder_partition *partition, const char *log, enum gf_topic topic,
-                         uint32_t number, const struct gf_folder_resolver *resolver, struct gf_error *error)
+gf_folder_partition_init(struct gf_folder_partition *partition, const char *log,
+                         enum gf_topic topic, uint32_t number,
+                         const struct gf_folder_resolver *resolver, struct gf_error *error)
 {
     *partition = (struct gf_folder_partition){
         .log = log,
@@ -42,7 +43,8 @@ static enum gf_rc
 slots_merge(struct gf_folder_partition *partition, const struct gf_folder_names *names,
             struct gf_error *error)
 {
-    struct gf_folder_slot *slots = calloc((size_t)names->count + partition->slot_count + 1, sizeof *slots);
+    struct gf_folder_slot *slots =
+        calloc((size_t)names->count + partition->slot_count + 1, sizeof *slots);
     if (slots == NULL) {
         return gf_fail(error, GF_E_NO_MEMORY, "%s: no memory to read it", partition->dir);
     }
@@ -68,13 +70,14 @@ slots_merge(struct gf_folder_partition *partition, const struct gf_folder_names 
 }
 
 enum gf_rc
-gf_folder_partition_file(struct gf_folder_partition *partition, uint32_t slot, struct gf_folder_file **out,
-                         struct gf_error *error)
+gf_folder_partition_file(struct gf_folder_partition *partition, uint32_t slot,
+                         struct gf_folder_file **out, struct gf_error *error)
 {
     struct gf_folder_slot *entry = &partition->slots[slot];
     if (entry->file == NULL) {
-        const enum gf_rc rc = gf_folder_file_open(partition->dir, partition->topic, partition->partition,
-                                                  entry->first, partition->resolver, &entry->file, error);
+        const enum gf_rc rc =
+            gf_folder_file_open(partition->dir, partition->topic, partition->partition,
+                                entry->first, partition->resolver, &entry->file, error);
         if (rc != GF_OK) {
             return rc;
         }
@@ -83,8 +86,8 @@ gf_folder_partition_file(struct gf_folder_partition *partition, uint32_t slot, s
     return GF_OK;
 }
 
-/* The end by whole blocks: of the last file that holds any. A crash may leave a file after it that holds
- * none. */
+/* The end by whole blocks: of the last file that holds any. A crash may leave a file after it that
+ * holds none. */
 static enum gf_rc
 end_measure(struct gf_folder_partition *partition, struct gf_error *error)
 {
@@ -169,10 +172,11 @@ gf_folder_partition_refresh(struct gf_folder_partition *partition, struct gf_err
     if (rc != GF_OK || (rc = files_refresh(partition, error)) != GF_OK) {
         return rc;
     }
-    const bool has_files = partition->slot_count > 0 && partition->slots[0].first <= partition->at.first;
+    const bool has_files =
+        partition->slot_count > 0 && partition->slots[0].first <= partition->at.first;
     if (partition->at.size > 0 && !has_files) {
-        return gf_fail(error, GF_E_DAMAGED, "%s: committed files are missing; restore them from a copy",
-                       partition->dir);
+        return gf_fail(error, GF_E_DAMAGED,
+                       "%s: committed files are missing; restore them from a copy", partition->dir);
     }
     partition->first = partition->at.size > 0 ? partition->slots[0].first : partition->at.end;
     partition->is_known = true;
@@ -180,7 +184,8 @@ gf_folder_partition_refresh(struct gf_folder_partition *partition, struct gf_err
 }
 
 uint64_t
-gf_folder_partition_limit(const struct gf_folder_partition *partition, const struct gf_folder_file *file)
+gf_folder_partition_limit(const struct gf_folder_partition *partition,
+                          const struct gf_folder_file *file)
 {
     assert(file->first <= partition->at.first);
     return file->first == partition->at.first ? partition->at.size : file->size;
@@ -206,7 +211,8 @@ file_enter(struct gf_folder_partition *partition, uint32_t slot, struct gf_error
         return rc == GF_E_BAD_DATA ? GF_E_DAMAGED : rc;
     }
     if (file->size < gf_folder_partition_limit(partition, file)) {
-        return gf_fail(error, GF_E_DAMAGED, "%s: is shorter than what was committed; restore it from a copy",
+        return gf_fail(error, GF_E_DAMAGED,
+                       "%s: is shorter than what was committed; restore it from a copy",
                        file->path);
     }
     block_leave(partition);
@@ -233,7 +239,8 @@ slot_find(const struct gf_folder_partition *partition, int64_t offset)
 }
 
 enum gf_rc
-gf_folder_partition_seek(struct gf_folder_partition *partition, int64_t offset, struct gf_error *error)
+gf_folder_partition_seek(struct gf_folder_partition *partition, int64_t offset,
+                         struct gf_error *error)
 {
     assert(partition->is_known && partition->at.size > 0);
     const int64_t target = offset < partition->at.first ? offset : partition->at.first;
@@ -244,7 +251,8 @@ gf_folder_partition_seek(struct gf_folder_partition *partition, int64_t offset, 
         return rc;
     }
     partition->next_offset = partition->file->first;
-    return gf_folder_file_seek(partition->file, offset, gf_folder_partition_limit(partition, partition->file),
+    return gf_folder_file_seek(partition->file, offset,
+                               gf_folder_partition_limit(partition, partition->file),
                                &partition->next_block, error);
 }
 
@@ -281,15 +289,16 @@ block_enter(struct gf_folder_partition *partition, const struct gf_folder_block 
 }
 
 enum gf_rc
-gf_folder_partition_advance(struct gf_folder_partition *partition, bool *has_out, struct gf_error *error)
+gf_folder_partition_advance(struct gf_folder_partition *partition, bool *has_out,
+                            struct gf_error *error)
 {
     assert(partition->file != NULL && partition->left == 0);
     block_leave(partition);
     for (;;) {
         const uint64_t limit = gf_folder_partition_limit(partition, partition->file);
         struct gf_folder_block block;
-        enum gf_rc rc =
-            gf_folder_file_block(partition->file, partition->next_block, limit, has_out, &block, error);
+        enum gf_rc rc = gf_folder_file_block(partition->file, partition->next_block, limit, has_out,
+                                             &block, error);
         if (rc != GF_OK) {
             return rc;
         }
@@ -302,10 +311,11 @@ gf_folder_partition_advance(struct gf_folder_partition *partition, bool *has_out
         const uint32_t slot = slot_find(partition, partition->file->first) + 1;
         assert(slot < partition->slot_count);
         const int64_t first = partition->slots[slot].first;
-        if (first < partition->next_offset || (partition->is_committed && first != partition->next_offset)) {
+        if (first < partition->next_offset ||
+            (partition->is_committed && first != partition->next_offset)) {
             return gf_fail(error, GF_E_DAMAGED,
-                           "%s: a file is missing after offset %lld; restore it from a copy", partition->dir,
-                           (long long)partition->next_offset - 1);
+                           "%s: a file is missing after offset %lld; restore it from a copy",
+                           partition->dir, (long long)partition->next_offset - 1);
         }
         if ((rc = file_enter(partition, slot, error)) != GF_OK) {
             return rc;
@@ -350,7 +360,8 @@ gf_folder_partition_release(struct gf_folder_partition *partition, int64_t offse
             at = &loan->next;
         }
     }
-    for (uint32_t i = 0; i + 1 < partition->slot_count && partition->slots[i + 1].first <= offset; i++) {
+    for (uint32_t i = 0; i + 1 < partition->slot_count && partition->slots[i + 1].first <= offset;
+         i++) {
         struct gf_folder_slot *slot = &partition->slots[i];
         if (slot->file != NULL && slot->file != partition->file) {
             gf_folder_file_close(slot->file);

@@ -5,7 +5,8 @@
 #include "io/folder_file.h"
 #include "io/folder_tail.h"
 
-/* Memory lent with the records: decompressed blocks, header arrays. Freed once released past `last`. */
+/* Memory lent with the records: decompressed blocks, header arrays. Freed once released past
+ * `last`. */
 struct gf_folder_loan {
     struct gf_folder_loan *next;
     int64_t last; /* largest offset that points into it */
@@ -39,8 +40,9 @@ struct gf_folder_partition {
     struct gf_folder_loan *block_loan; /* holds the block, NULL for a view */
 };
 
-GF_MUST_USE enum gf_rc gf_folder_partition_init(struct gf_folder_partition *partition, const char *log,
-                                                enum gf_topic topic, uint32_t number,
+GF_MUST_USE enum gf_rc gf_folder_partition_init(struct gf_folder_partition *partition,
+                                                const char *log, enum gf_topic topic,
+                                                uint32_t number,
                                                 const struct gf_folder_resolver *resolver,
                                                 struct gf_error *error);
 void gf_folder_partition_fini(struct gf_folder_partition *partition);
@@ -50,18 +52,19 @@ GF_MUST_USE enum gf_rc gf_folder_partition_refresh(struct gf_folder_partition *p
                                                    struct gf_error *error);
 
 /* Puts the cursor at or before `offset`, in the block that holds it. */
-GF_MUST_USE enum gf_rc gf_folder_partition_seek(struct gf_folder_partition *partition, int64_t offset,
-                                                struct gf_error *error);
+GF_MUST_USE enum gf_rc gf_folder_partition_seek(struct gf_folder_partition *partition,
+                                                int64_t offset, struct gf_error *error);
 /* Moves to the next block; none is left: `*has_out` is false. */
-GF_MUST_USE enum gf_rc gf_folder_partition_advance(struct gf_folder_partition *partition, bool *has_out,
-                                                   struct gf_error *error);
+GF_MUST_USE enum gf_rc gf_folder_partition_advance(struct gf_folder_partition *partition,
+                                                   bool *has_out, struct gf_error *error);
 /* `size` bytes that live until released past `offset`; NULL when there is no memory. */
 void *gf_folder_partition_lend(struct gf_folder_partition *partition, size_t size, int64_t offset);
 void gf_folder_partition_release(struct gf_folder_partition *partition, int64_t offset);
 
 /* Opens the file of a slot. */
-GF_MUST_USE enum gf_rc gf_folder_partition_file(struct gf_folder_partition *partition, uint32_t slot,
-                                                struct gf_folder_file **out, struct gf_error *error);
+GF_MUST_USE enum gf_rc gf_folder_partition_file(struct gf_folder_partition *partition,
+                                                uint32_t slot, struct gf_folder_file **out,
+                                                struct gf_error *error);
 /* How much of a file may be read. */
 uint64_t gf_folder_partition_limit(const struct gf_folder_partition *partition,
                                    const struct gf_folder_file *file);

@@ -15,11 +15,11 @@ gf_folder_fail(struct gf_error *error, const char *what, const char *path)
 {
     const int code = errno;
     if (code == ENOSPC || code == EDQUOT || code == EFBIG) {
-        return gf_fail(error, GF_E_NO_SPACE, "%s: cannot %s: %s; make room and start again", path, what,
-                       strerror(code));
+        return gf_fail(error, GF_E_NO_SPACE, "%s: cannot %s: %s; make room and start again", path,
+                       what, strerror(code));
     }
-    return gf_fail(error, code == ENOMEM ? GF_E_NO_MEMORY : GF_E_IO, "%s: cannot %s: %s", path, what,
-                   strerror(code));
+    return gf_fail(error, code == ENOMEM ? GF_E_NO_MEMORY : GF_E_IO, "%s: cannot %s: %s", path,
+                   what, strerror(code));
 }
 
 enum gf_rc
@@ -185,8 +185,8 @@ gf_folder_list(const char *path, struct gf_folder_names *out, struct gf_error *e
     if (names.count > 1) {
         qsort(names.items, names.count, sizeof names.items[0], name_compare);
     }
-    /* Sealing renames, so a listing may see a file twice, but only while the sealing goes on: keep the sealed
-     * name. */
+    /* Sealing renames, so a listing may see a file twice, but only while the sealing goes on: keep
+     * the sealed name. */
     uint32_t kept = 0;
     for (uint32_t i = 0; i < names.count; i++) {
         if (kept > 0 && names.items[kept - 1].first == names.items[i].first) {
@@ -226,7 +226,8 @@ gf_folder_pwrite(int fd, const void *data, size_t size, uint64_t position, const
 }
 
 enum gf_rc
-gf_folder_pread(int fd, void *data, size_t size, uint64_t position, const char *path, struct gf_error *error)
+gf_folder_pread(int fd, void *data, size_t size, uint64_t position, const char *path,
+                struct gf_error *error)
 {
     uint8_t *at = data;
     while (size > 0) {
@@ -238,8 +239,8 @@ gf_folder_pread(int fd, void *data, size_t size, uint64_t position, const char *
             return gf_folder_fail(error, "read", path);
         }
         if (got == 0) {
-            return gf_fail(error, GF_E_DAMAGED, "%s: ends at byte %" PRIu64 ", where more is expected", path,
-                           position);
+            return gf_fail(error, GF_E_DAMAGED,
+                           "%s: ends at byte %" PRIu64 ", where more is expected", path, position);
         }
         at += got;
         size -= (size_t)got;

@@ -1,5 +1,6 @@
-/* The sink of the folder log. Appends stay in memory; a commit writes and syncs all files it touches, then
- * one record of LOG/commit, and that record is the commit. Opening cuts off what no record covers. */
+/* The sink of the folder log. Appends stay in memory; a commit writes and syncs all files it
+ * touches, then one record of LOG/commit, and that record is the commit. Opening cuts off what no
+ * record covers. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +32,8 @@ sink_of(struct gf_sink *sink)
 
 /* Removes or cuts one file so that the partition ends at `end`. */
 static enum gf_rc
-file_recover(const char *dir, struct gf_folder_name name, struct gf_folder_end end, bool *is_changed,
-             struct gf_error *error)
+file_recover(const char *dir, struct gf_folder_name name, struct gf_folder_end end,
+             bool *is_changed, struct gf_error *error)
 {
     char path[GF_FOLDER_PATH_SIZE];
     const enum gf_rc rc = gf_folder_file_path(error, path, dir, name);
@@ -60,7 +61,8 @@ file_recover(const char *dir, struct gf_folder_name name, struct gf_folder_end e
     return GF_OK;
 }
 
-/* Cuts are not synced: after a crash they would just be made again, and bytes written over them are synced.
+/* Cuts are not synced: after a crash they would just be made again, and bytes written over them are
+ * synced.
  */
 static enum gf_rc
 partition_recover(const struct folder_sink *sink, enum gf_topic topic, uint32_t partition,
@@ -69,7 +71,8 @@ partition_recover(const struct folder_sink *sink, enum gf_topic topic, uint32_t 
     const struct gf_folder_end end = sink->commit.ends[topic][partition];
     char dir[GF_FOLDER_PATH_SIZE];
     struct gf_folder_names names = {.items = NULL};
-    enum gf_rc rc = gf_folder_path(error, dir, "%s/%s/%u", sink->path, gf_topics[topic].name, partition);
+    enum gf_rc rc =
+        gf_folder_path(error, dir, "%s/%s/%u", sink->path, gf_topics[topic].name, partition);
     if (rc != GF_OK || (rc = gf_folder_list(dir, &names, error)) != GF_OK) {
         return rc;
     }
@@ -99,7 +102,8 @@ outputs_refuse(const struct folder_sink *sink, struct gf_error *error)
         if (rc != GF_OK) {
             return rc;
         }
-        if (gf_topics[topic].is_input || (rc = gf_folder_count(path, &count, error)) == GF_E_NOT_FOUND) {
+        if (gf_topics[topic].is_input ||
+            (rc = gf_folder_count(path, &count, error)) == GF_E_NOT_FOUND) {
             continue;
         }
         for (uint32_t i = 0; rc == GF_OK && i < count; i++) {
@@ -134,7 +138,8 @@ commit_complete(struct gf_folder_commit *commit, struct gf_error *error)
     }
     for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
         if (whole.has[topic] && commit->has[topic]) {
-            memcpy(whole.ends[topic], commit->ends[topic], commit->partitions * sizeof whole.ends[topic][0]);
+            memcpy(whole.ends[topic], commit->ends[topic],
+                   commit->partitions * sizeof whole.ends[topic][0]);
         }
     }
     whole.sequence = commit->sequence;
@@ -149,21 +154,23 @@ commit_prepare(struct folder_sink *sink, uint32_t partitions, struct gf_error *e
     enum gf_rc rc = gf_folder_commit_load(&sink->commit, sink->path, error);
     if (rc == GF_E_NOT_FOUND) {
         if ((rc = outputs_refuse(sink, error)) == GF_OK) {
-            rc = gf_folder_commit_init(&sink->commit, partitions > 0 ? partitions : GF_FOLDER_PARTITIONS,
-                                       error);
+            rc = gf_folder_commit_init(&sink->commit,
+                                       partitions > 0 ? partitions : GF_FOLDER_PARTITIONS, error);
         }
     } else if (rc == GF_OK && !sink->commit.is_complete) {
         rc = commit_complete(&sink->commit, error);
     } else if (rc == GF_OK) {
         const bool fits = partitions == 0 || partitions == sink->commit.partitions;
-        return fits ? GF_OK
-                    : gf_fail(error, GF_E_CONFIG,
-                              "%s: has %u partitions, but %u are configured; a log keeps the number "
-                              "it was made with",
-                              sink->path, sink->commit.partitions, partitions);
+        return fits
+                   ? GF_OK
+                   : gf_fail(error, GF_E_CONFIG,
+                             "%s: has %u partitions, but %u are configured; a log keeps the number "
+                             "it was made with",
+                             sink->path, sink->commit.partitions, partitions);
     }
-    return rc == GF_OK ? gf_folder_commit_store(&sink->commit, sink->path, sink->settings.no_sync, error)
-                       : rc;
+    return rc == GF_OK
+               ? gf_folder_commit_store(&sink->commit, sink->path, sink->settings.no_sync, error)
+               : rc;
 }
 
 static enum gf_rc
@@ -219,8 +226,8 @@ sink_append(struct gf_sink *base, const struct gf_output *output, struct gf_erro
     }
     const struct gf_folder_value value = {.schema_id = info->schema_id, .skip = info->skip};
     if (!gf_folder_value_fits(&value, output->body)) {
-        return gf_fail(error, GF_E_BAD_DATA, "%s/%s: an output is not a record of its schema", sink->path,
-                       info->name);
+        return gf_fail(error, GF_E_BAD_DATA, "%s/%s: an output is not a record of its schema",
+                       sink->path, info->name);
     }
     struct gf_folder_tail *tail = &sink->tails[output->topic][output->partition];
     const struct gf_record record = {
@@ -238,7 +245,8 @@ sink_append(struct gf_sink *base, const struct gf_output *output, struct gf_erro
     return gf_folder_tail_add(tail, &record, GF_FOLDER_BRANCH_RECORD, info->schema, error);
 }
 
-/* All writes first and the write-back started, then the syncs: the disk then works on all files at once. */
+/* All writes first and the write-back started, then the syncs: the disk then works on all files at
+ * once. */
 static enum gf_rc
 tails_write(struct folder_sink *sink, struct gf_error *error)
 {
@@ -314,7 +322,8 @@ sink_close(struct gf_sink *base)
         for (uint32_t i = 0; sink->tails[topic] != NULL && i < sink->commit.partitions; i++) {
             struct gf_folder_tail *tail = &sink->tails[topic][i];
             /* Sealing is for readers of the folder; whether it works changes nothing for us. */
-            if (!sink->is_dead && tail->settings != NULL && gf_folder_tail_seal(tail, &error) == GF_OK) {
+            if (!sink->is_dead && tail->settings != NULL &&
+                gf_folder_tail_seal(tail, &error) == GF_OK) {
                 (void)!gf_folder_tail_sync(tail, &error);
             }
             gf_folder_tail_fini(tail);
@@ -336,7 +345,8 @@ static const struct gf_sink_ops sink_ops = {
 };
 
 enum gf_rc
-gf_folder_sink_open(const struct gf_folder_options *options, struct gf_sink **out, struct gf_error *error)
+gf_folder_sink_open(const struct gf_folder_options *options, struct gf_sink **out,
+                    struct gf_error *error)
 {
     struct folder_sink *sink = calloc(1, sizeof *sink);
     if (sink == NULL) {
@@ -346,7 +356,8 @@ gf_folder_sink_open(const struct gf_folder_options *options, struct gf_sink **ou
     sink->is_dead = true; /* until it is open: closing then changes no file */
     sink->settings = (struct gf_folder_settings){
         .codec = options->codec,
-        .file_size_max = options->file_size_max > 0 ? options->file_size_max : GF_FOLDER_FILE_SIZE_MAX,
+        .file_size_max =
+            options->file_size_max > 0 ? options->file_size_max : GF_FOLDER_FILE_SIZE_MAX,
         .no_sync = options->no_sync,
     };
     enum gf_rc rc = gf_folder_path(error, sink->path, "%s", options->path);

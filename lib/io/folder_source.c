@@ -40,7 +40,8 @@ topic_fini(struct source_topic *topic)
 }
 
 static enum gf_rc
-source_partitions(struct gf_source *base, enum gf_topic topic, uint32_t *count_out, struct gf_error *error)
+source_partitions(struct gf_source *base, enum gf_topic topic, uint32_t *count_out,
+                  struct gf_error *error)
 {
     struct folder_source *source = source_of(base);
     char path[GF_FOLDER_PATH_SIZE];
@@ -62,8 +63,9 @@ topic_load(struct folder_source *source, enum gf_topic topic, struct gf_error *e
         return gf_fail(error, GF_E_NO_MEMORY, "%s: no memory to read it", gf_topics[topic].name);
     }
     for (; loaded.count < count; loaded.count++) {
-        rc = gf_folder_partition_init(&loaded.partitions[loaded.count], source->path, topic, loaded.count,
-                                      source->has_resolver ? &source->resolver : NULL, error);
+        rc = gf_folder_partition_init(&loaded.partitions[loaded.count], source->path, topic,
+                                      loaded.count, source->has_resolver ? &source->resolver : NULL,
+                                      error);
         if (rc != GF_OK) {
             topic_fini(&loaded);
             return rc;
@@ -75,8 +77,8 @@ topic_load(struct folder_source *source, enum gf_topic topic, struct gf_error *e
 }
 
 static enum gf_rc
-partition_get(struct gf_source *base, enum gf_topic topic, uint32_t number, struct gf_folder_partition **out,
-              struct gf_error *error)
+partition_get(struct gf_source *base, enum gf_topic topic, uint32_t number,
+              struct gf_folder_partition **out, struct gf_error *error)
 {
     assert(topic >= 0 && topic < GF_TOPIC_COUNT);
     struct folder_source *source = source_of(base);
@@ -111,8 +113,8 @@ source_ends(struct gf_source *base, enum gf_topic topic, uint32_t number, int64_
 
 /* Fills in the headers that the envelope has passed over. */
 static enum gf_rc
-headers_lend(struct gf_folder_partition *partition, struct gf_record *record, struct gf_span headers,
-             struct gf_error *error)
+headers_lend(struct gf_folder_partition *partition, struct gf_record *record,
+             struct gf_span headers, struct gf_error *error)
 {
     const size_t size = (size_t)record->header_count * sizeof(struct gf_header);
     struct gf_header *items = gf_folder_partition_lend(partition, size, record->offset);
@@ -128,10 +130,12 @@ headers_lend(struct gf_folder_partition *partition, struct gf_record *record, st
 
 /* Reads on from the cursor until a record at or beyond `end`, which is left for the next read. */
 static enum gf_rc
-cursor_read(struct gf_folder_partition *partition, int64_t offset, int64_t end, struct gf_record *records,
-            uint32_t count_max, uint32_t *count_out, struct gf_error *error)
+cursor_read(struct gf_folder_partition *partition, int64_t offset, int64_t end,
+            struct gf_record *records, uint32_t count_max, uint32_t *count_out,
+            struct gf_error *error)
 {
-    const struct gf_record blank = {.topic = (int32_t)partition->topic, .partition = partition->partition};
+    const struct gf_record blank = {.topic = (int32_t)partition->topic,
+                                    .partition = partition->partition};
     uint32_t count = 0;
     while (count < count_max) {
         if (partition->left == 0) {
@@ -152,7 +156,8 @@ cursor_read(struct gf_folder_partition *partition, int64_t offset, int64_t end, 
         struct gf_span headers;
         record->topic = blank.topic;
         record->partition = blank.partition;
-        if (gf_folder_envelope_read(&partition->reader, &partition->file->value, record, &headers) != GF_OK ||
+        if (gf_folder_envelope_read(&partition->reader, &partition->file->value, record,
+                                    &headers) != GF_OK ||
             record->offset < partition->next_offset) {
             return gf_folder_file_damage(partition->file, partition->block, error);
         }
@@ -179,7 +184,8 @@ cursor_read(struct gf_folder_partition *partition, int64_t offset, int64_t end, 
 
 /* Makes sure that the partition's ends are known and reach `offset` if they can. */
 static enum gf_rc
-partition_look(struct gf_folder_partition *partition, int64_t offset, int64_t end, struct gf_error *error)
+partition_look(struct gf_folder_partition *partition, int64_t offset, int64_t end,
+               struct gf_error *error)
 {
     if (!partition->is_known || (offset >= partition->at.end && end > partition->at.end)) {
         const enum gf_rc rc = gf_folder_partition_refresh(partition, error);
@@ -195,9 +201,9 @@ partition_look(struct gf_folder_partition *partition, int64_t offset, int64_t en
 }
 
 static enum gf_rc
-source_read(struct gf_source *base, enum gf_topic topic, uint32_t number, int64_t offset, int64_t end,
-            struct gf_duration wait, struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
-            int64_t *next_out, struct gf_error *error)
+source_read(struct gf_source *base, enum gf_topic topic, uint32_t number, int64_t offset,
+            int64_t end, struct gf_duration wait, struct gf_record *records_out, uint32_t count_max,
+            uint32_t *count_out, int64_t *next_out, struct gf_error *error)
 {
     (void)wait; /* all that is there can be read at once */
     struct gf_folder_partition *partition = NULL;
@@ -241,7 +247,8 @@ slot_file(struct gf_folder_partition *partition, uint32_t slot, struct gf_folder
 
 /* The last slot whose first record is older than `time`. */
 static enum gf_rc
-slot_find_time(struct gf_folder_partition *partition, int64_t time_us, uint32_t *out, struct gf_error *error)
+slot_find_time(struct gf_folder_partition *partition, int64_t time_us, uint32_t *out,
+               struct gf_error *error)
 {
     uint32_t low = 0, high = 0;
     while (high < partition->slot_count && partition->slots[high].first <= partition->at.first) {
@@ -254,9 +261,9 @@ slot_find_time(struct gf_folder_partition *partition, int64_t time_us, uint32_t 
         bool has = false;
         int64_t offset = 0, first_us = 0;
         enum gf_rc rc = slot_file(partition, middle, &file, error);
-        if (rc != GF_OK ||
-            (rc = gf_folder_file_block(file, file->header.size, gf_folder_partition_limit(partition, file),
-                                       &has, &block, error)) != GF_OK) {
+        if (rc != GF_OK || (rc = gf_folder_file_block(file, file->header.size,
+                                                      gf_folder_partition_limit(partition, file),
+                                                      &has, &block, error)) != GF_OK) {
             return rc;
         }
         rc = has ? gf_folder_file_first(file, &block, &offset, &first_us, error) : GF_OK;
@@ -291,15 +298,15 @@ source_offset_at(struct gf_source *base, enum gf_topic topic, uint32_t number, s
     int64_t offset = 0;
     if ((rc = slot_find_time(partition, time.us, &slot, error)) != GF_OK ||
         (rc = slot_file(partition, slot, &file, error)) != GF_OK ||
-        (rc = gf_folder_file_seek_time(file, time.us, gf_folder_partition_limit(partition, file), &offset,
-                                       error)) != GF_OK) {
+        (rc = gf_folder_file_seek_time(file, time.us, gf_folder_partition_limit(partition, file),
+                                       &offset, error)) != GF_OK) {
         return rc;
     }
     struct gf_record record;
     for (;;) {
         uint32_t count = 0;
-        rc = source_read(base, topic, number, offset, partition->at.end, (struct gf_duration){0}, &record, 1,
-                         &count, &offset, error);
+        rc = source_read(base, topic, number, offset, partition->at.end, (struct gf_duration){0},
+                         &record, 1, &count, &offset, error);
         if (rc != GF_OK) {
             return rc;
         }
@@ -347,8 +354,8 @@ static const struct gf_source_ops source_ops = {
 };
 
 enum gf_rc
-gf_folder_source_open(const char *path, const struct gf_folder_resolver *resolver, struct gf_source **out,
-                      struct gf_error *error)
+gf_folder_source_open(const char *path, const struct gf_folder_resolver *resolver,
+                      struct gf_source **out, struct gf_error *error)
 {
     struct stat info;
     if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {

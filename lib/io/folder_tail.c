@@ -22,7 +22,8 @@ static enum gf_rc
 tail_path(const struct gf_folder_tail *tail, bool is_open, char out[GF_FOLDER_PATH_SIZE],
           struct gf_error *error)
 {
-    return gf_folder_file_path(error, out, tail->dir, (struct gf_folder_name){tail->at.first, is_open});
+    return gf_folder_file_path(error, out, tail->dir,
+                               (struct gf_folder_name){tail->at.first, is_open});
 }
 
 /* Reads the writer schema of the last file, which decides whether the next block may join it. */
@@ -35,11 +36,12 @@ header_load(struct gf_folder_tail *tail, const char *path, struct gf_error *erro
     }
     const size_t size = tail->at.size < HEADER_READ_SIZE ? tail->at.size : HEADER_READ_SIZE;
     uint8_t *data = malloc(size);
-    enum gf_rc rc =
-        data == NULL ? tail_no_memory(tail, error) : gf_folder_pread(fd, data, size, 0, path, error);
+    enum gf_rc rc = data == NULL ? tail_no_memory(tail, error)
+                                 : gf_folder_pread(fd, data, size, 0, path, error);
     close(fd);
     struct gf_folder_header header;
-    if (rc == GF_OK && (rc = gf_folder_header_read(gf_span_of(data, size), &header, error)) != GF_OK) {
+    if (rc == GF_OK &&
+        (rc = gf_folder_header_read(gf_span_of(data, size), &header, error)) != GF_OK) {
         rc = gf_fail_prefix(error, rc == GF_E_BAD_DATA ? GF_E_DAMAGED : rc, "%s", path);
     }
     if (rc == GF_OK) {
@@ -51,8 +53,9 @@ header_load(struct gf_folder_tail *tail, const char *path, struct gf_error *erro
 }
 
 enum gf_rc
-gf_folder_tail_init(struct gf_folder_tail *tail, const struct gf_folder_settings *settings, const char *log,
-                    enum gf_topic topic, uint32_t partition, struct gf_folder_end at, struct gf_error *error)
+gf_folder_tail_init(struct gf_folder_tail *tail, const struct gf_folder_settings *settings,
+                    const char *log, enum gf_topic topic, uint32_t partition,
+                    struct gf_folder_end at, struct gf_error *error)
 {
     *tail = (struct gf_folder_tail){
         .settings = settings,
@@ -62,7 +65,8 @@ gf_folder_tail_init(struct gf_folder_tail *tail, const struct gf_folder_settings
         .at = at,
         .next_offset = at.end,
     };
-    enum gf_rc rc = gf_folder_path(error, tail->dir, "%s/%s/%u", log, gf_topics[topic].name, partition);
+    enum gf_rc rc =
+        gf_folder_path(error, tail->dir, "%s/%s/%u", log, gf_topics[topic].name, partition);
     if (rc != GF_OK || at.size == 0) {
         return rc;
     }
@@ -115,17 +119,17 @@ buffer_reserve(uint8_t **data, size_t *capacity, size_t used, size_t size)
 }
 
 enum gf_rc
-gf_folder_tail_add(struct gf_folder_tail *tail, const struct gf_record *record, enum gf_folder_branch branch,
-                   const char *schema, struct gf_error *error)
+gf_folder_tail_add(struct gf_folder_tail *tail, const struct gf_record *record,
+                   enum gf_folder_branch branch, const char *schema, struct gf_error *error)
 {
     assert(record->offset >= tail->next_offset);
     const size_t size = gf_folder_envelope_size(record) + record->value.size;
     if (size > GF_FOLDER_RECORD_SIZE_MAX) {
-        return gf_fail(error, GF_E_RANGE, "%s: a record of %zu bytes; a log takes %u", tail->dir, size,
-                       GF_FOLDER_RECORD_SIZE_MAX);
+        return gf_fail(error, GF_E_RANGE, "%s: a record of %zu bytes; a log takes %u", tail->dir,
+                       size, GF_FOLDER_RECORD_SIZE_MAX);
     }
-    if (branch == GF_FOLDER_BRANCH_RECORD && tail->block_schema != NULL && tail->block_schema != schema &&
-        strcmp(tail->block_schema, schema) != 0) {
+    if (branch == GF_FOLDER_BRANCH_RECORD && tail->block_schema != NULL &&
+        tail->block_schema != schema && strcmp(tail->block_schema, schema) != 0) {
         const enum gf_rc rc = gf_folder_tail_end_block(tail, error);
         if (rc != GF_OK) {
             return rc;
@@ -237,7 +241,8 @@ file_attach(struct gf_folder_tail *tail, struct gf_error *error)
 }
 
 static enum gf_rc
-file_start(struct gf_folder_tail *tail, const struct gf_folder_staged *block, struct gf_error *error)
+file_start(struct gf_folder_tail *tail, const struct gf_folder_staged *block,
+           struct gf_error *error)
 {
     const char *schema = block->schema != NULL ? block->schema : gf_topics[tail->topic].schema;
     tail->at.first = block->first;
@@ -293,7 +298,8 @@ gf_folder_tail_seal(struct gf_folder_tail *tail, struct gf_error *error)
 
 /* Makes the last file one that `block` may join. */
 static enum gf_rc
-file_choose(struct gf_folder_tail *tail, const struct gf_folder_staged *block, struct gf_error *error)
+file_choose(struct gf_folder_tail *tail, const struct gf_folder_staged *block,
+            struct gf_error *error)
 {
     const bool joins = tail->at.size > 0 && tail->at.size < tail->settings->file_size_max &&
                        (block->schema == NULL || strcmp(block->schema, tail->schema) == 0);
@@ -318,12 +324,14 @@ gf_folder_tail_write(struct gf_folder_tail *tail, struct gf_error *error)
         size_t size = 0;
         do {
             size += tail->blocks[i].size;
-            memcpy(tail->staged + start + size - GF_FOLDER_SYNC_SIZE, tail->sync, GF_FOLDER_SYNC_SIZE);
+            memcpy(tail->staged + start + size - GF_FOLDER_SYNC_SIZE, tail->sync,
+                   GF_FOLDER_SYNC_SIZE);
             i++;
-        } while (i < tail->blocks_count && tail->at.size + size < tail->settings->file_size_max &&
-                 (tail->blocks[i].schema == NULL || strcmp(tail->blocks[i].schema, tail->schema) == 0));
-        if ((rc = gf_folder_pwrite(tail->fd, tail->staged + start, size, tail->at.size, path, error)) !=
-            GF_OK) {
+        } while (
+            i < tail->blocks_count && tail->at.size + size < tail->settings->file_size_max &&
+            (tail->blocks[i].schema == NULL || strcmp(tail->blocks[i].schema, tail->schema) == 0));
+        if ((rc = gf_folder_pwrite(tail->fd, tail->staged + start, size, tail->at.size, path,
+                                   error)) != GF_OK) {
             return rc;
         }
         tail->at.size += size;
@@ -390,7 +398,8 @@ topic_start(const char *log, const char *path, const char *name, uint32_t count,
 }
 
 enum gf_rc
-gf_folder_topic_make(const char *log, enum gf_topic topic, uint32_t count, bool sync, struct gf_error *error)
+gf_folder_topic_make(const char *log, enum gf_topic topic, uint32_t count, bool sync,
+                     struct gf_error *error)
 {
     char path[GF_FOLDER_PATH_SIZE];
     uint32_t there = 0;

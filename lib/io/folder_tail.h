@@ -1,5 +1,5 @@
-/* Tail: the growing end of one partition. Records gather in a block, blocks gather in memory, and only a
- * write touches the disk; what has not been written can be dropped. */
+/* Tail: the growing end of one partition. Records gather in a block, blocks gather in memory, and
+ * only a write touches the disk; what has not been written can be dropped. */
 #ifndef GF_IO_FOLDER_TAIL_H
 #define GF_IO_FOLDER_TAIL_H
 
@@ -9,7 +9,8 @@
 #include "io/folder_envelope.h"
 #include "io/folder_path.h"
 
-/* Where a partition ends: in its record numbers and in its last file. A partition without files is all zero.
+/* Where a partition ends: in its record numbers and in its last file. A partition without files is
+ * all zero.
  */
 struct gf_folder_end {
     int64_t end;   /* offset after the last record */
@@ -59,21 +60,23 @@ struct gf_folder_tail {
 /* `at` must be what is on disk; reads the header of the last file. Errors: GF_E_DAMAGED, GF_E_IO,
  * GF_E_NO_MEMORY. */
 GF_MUST_USE enum gf_rc gf_folder_tail_init(struct gf_folder_tail *tail,
-                                           const struct gf_folder_settings *settings, const char *log,
-                                           enum gf_topic topic, uint32_t partition, struct gf_folder_end at,
-                                           struct gf_error *error);
+                                           const struct gf_folder_settings *settings,
+                                           const char *log, enum gf_topic topic, uint32_t partition,
+                                           struct gf_folder_end at, struct gf_error *error);
 /* Forgets what is not written. */
 void gf_folder_tail_fini(struct gf_folder_tail *tail);
 
-/* Adds a record at `record->offset`. `schema` is the text of its writer schema (lives as long as the tail).
- * Errors: GF_E_NO_MEMORY, GF_E_RANGE (too large). */
-GF_MUST_USE enum gf_rc gf_folder_tail_add(struct gf_folder_tail *tail, const struct gf_record *record,
+/* Adds a record at `record->offset`. `schema` is the text of its writer schema (lives as long as
+ * the tail). Errors: GF_E_NO_MEMORY, GF_E_RANGE (too large). */
+GF_MUST_USE enum gf_rc gf_folder_tail_add(struct gf_folder_tail *tail,
+                                          const struct gf_record *record,
                                           enum gf_folder_branch branch, const char *schema,
                                           struct gf_error *error);
 void gf_folder_tail_drop(struct gf_folder_tail *tail);
 
 /* Ends the block. Errors: GF_E_NO_MEMORY. */
-GF_MUST_USE enum gf_rc gf_folder_tail_end_block(struct gf_folder_tail *tail, struct gf_error *error);
+GF_MUST_USE enum gf_rc gf_folder_tail_end_block(struct gf_folder_tail *tail,
+                                                struct gf_error *error);
 /* Writes the closed blocks. After an error the files hold any part of them. */
 GF_MUST_USE enum gf_rc gf_folder_tail_write(struct gf_folder_tail *tail, struct gf_error *error);
 GF_MUST_USE enum gf_rc gf_folder_tail_sync(struct gf_folder_tail *tail, struct gf_error *error);
@@ -82,7 +85,7 @@ GF_MUST_USE enum gf_rc gf_folder_tail_seal(struct gf_folder_tail *tail, struct g
 
 /* Makes LOG/<topic> with `count` partitions. Errors: GF_E_CONFIG (another count is there),
  * GF_E_DAMAGED, GF_E_IO. */
-GF_MUST_USE enum gf_rc gf_folder_topic_make(const char *log, enum gf_topic topic, uint32_t count, bool sync,
-                                            struct gf_error *error);
+GF_MUST_USE enum gf_rc gf_folder_topic_make(const char *log, enum gf_topic topic, uint32_t count,
+                                            bool sync, struct gf_error *error);
 
 #endif

@@ -1,5 +1,5 @@
-/* The bulk writer of the folder log: records at their own offsets, written when there are enough, synced on
- * flush. */
+/* The bulk writer of the folder log: records at their own offsets, written when there are enough,
+ * synced on flush. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,8 +46,9 @@ writer_no_memory(const struct gf_folder_writer *writer, struct gf_error *error)
 
 /* Cuts what a crash has left behind the last whole block, and says where that is. */
 static enum gf_rc
-file_recover(struct gf_folder_writer *writer, const char *dir, enum gf_topic topic, uint32_t partition,
-             struct gf_folder_name name, struct gf_folder_end *out, struct gf_error *error)
+file_recover(struct gf_folder_writer *writer, const char *dir, enum gf_topic topic,
+             uint32_t partition, struct gf_folder_name name, struct gf_folder_end *out,
+             struct gf_error *error)
 {
     char path[GF_FOLDER_PATH_SIZE];
     struct gf_folder_file *file = NULL;
@@ -76,11 +77,13 @@ file_recover(struct gf_folder_writer *writer, const char *dir, enum gf_topic top
 }
 
 static enum gf_rc
-tail_recover(struct gf_folder_writer *writer, enum gf_topic topic, uint32_t partition, struct gf_error *error)
+tail_recover(struct gf_folder_writer *writer, enum gf_topic topic, uint32_t partition,
+             struct gf_error *error)
 {
     char dir[GF_FOLDER_PATH_SIZE];
     struct gf_folder_names names = {.items = NULL};
-    enum gf_rc rc = gf_folder_path(error, dir, "%s/%s/%u", writer->path, gf_topics[topic].name, partition);
+    enum gf_rc rc =
+        gf_folder_path(error, dir, "%s/%s/%u", writer->path, gf_topics[topic].name, partition);
     if (rc != GF_OK || (rc = gf_folder_list(dir, &names, error)) != GF_OK) {
         return rc;
     }
@@ -105,7 +108,8 @@ topic_prepare(struct gf_folder_writer *writer, enum gf_topic topic, struct gf_er
 {
     struct writer_topic *entry = &writer->topics[topic];
     const uint32_t count = gf_topics[topic].is_reference ? 1 : writer->partitions;
-    enum gf_rc rc = gf_folder_topic_make(writer->path, topic, count, !writer->settings.no_sync, error);
+    enum gf_rc rc =
+        gf_folder_topic_make(writer->path, topic, count, !writer->settings.no_sync, error);
     if (rc != GF_OK) {
         return rc;
     }
@@ -164,7 +168,8 @@ gf_folder_writer_open(const struct gf_folder_options *options, struct gf_folder_
     writer->resolver = options->resolver;
     writer->settings = (struct gf_folder_settings){
         .codec = options->codec,
-        .file_size_max = options->file_size_max > 0 ? options->file_size_max : GF_FOLDER_FILE_SIZE_MAX,
+        .file_size_max =
+            options->file_size_max > 0 ? options->file_size_max : GF_FOLDER_FILE_SIZE_MAX,
         .no_sync = options->no_sync,
     };
     char commit[GF_FOLDER_PATH_SIZE];
@@ -194,10 +199,12 @@ gf_folder_writer_open(const struct gf_folder_options *options, struct gf_folder_
 }
 
 enum gf_rc
-gf_folder_writer_schema(struct gf_folder_writer *writer, enum gf_topic topic, uint32_t id, const char *schema,
-                        bool is_own, const struct gf_plan *plan, struct gf_error *error)
+gf_folder_writer_schema(struct gf_folder_writer *writer, enum gf_topic topic, uint32_t id,
+                        const char *schema, bool is_own, const struct gf_plan *plan,
+                        struct gf_error *error)
 {
-    struct writer_schema *grown = realloc(writer->schemas, (writer->schema_count + 1) * sizeof *grown);
+    struct writer_schema *grown =
+        realloc(writer->schemas, (writer->schema_count + 1) * sizeof *grown);
     if (grown == NULL) {
         return writer_no_memory(writer, error);
     }
@@ -241,10 +248,11 @@ tail_get(struct gf_folder_writer *writer, enum gf_topic topic, uint32_t partitio
     struct writer_topic *entry = &writer->topics[topic];
     if (entry->tails == NULL) {
         if (writer->has_commit) {
-            return gf_fail(error, GF_E_USAGE,
-                           "%s/%s: belongs to the outputs that %s/commit counts; archive to another "
-                           "log",
-                           writer->path, gf_topics[topic].name, writer->path);
+            return gf_fail(
+                error, GF_E_USAGE,
+                "%s/%s: belongs to the outputs that %s/commit counts; archive to another "
+                "log",
+                writer->path, gf_topics[topic].name, writer->path);
         }
         enum gf_rc rc = topic_prepare(writer, topic, error);
         for (uint32_t i = 0; rc == GF_OK && i < entry->count; i++) {

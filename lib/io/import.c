@@ -49,7 +49,8 @@ struct reading {
 };
 
 static void
-progress_tell(const struct import *import, enum gf_import_phase phase, const struct reading *reading)
+progress_tell(const struct import *import, enum gf_import_phase phase,
+              const struct reading *reading)
 {
     if (import->options->progress == NULL) {
         return;
@@ -57,7 +58,8 @@ progress_tell(const struct import *import, enum gf_import_phase phase, const str
     const struct gf_import_progress progress = {
         .phase = phase,
         .file = reading == NULL ? NULL : reading->path,
-        .bytes_done = import->bytes_before + (reading == NULL ? 0 : gf_import_input_done(reading->input)),
+        .bytes_done =
+            import->bytes_before + (reading == NULL ? 0 : gf_import_input_done(reading->input)),
         .bytes_total = import->bytes_total,
         .rows = import->summary->lines,
         .written = import->written,
@@ -69,8 +71,8 @@ progress_tell(const struct import *import, enum gf_import_phase phase, const str
 /* ---- rows ---- */
 
 static enum gf_rc
-reject(struct import *import, const struct reading *reading, uint64_t line, const char *topic, const char *reason,
-       struct gf_span text, struct gf_error *error)
+reject(struct import *import, const struct reading *reading, uint64_t line, const char *topic,
+       const char *reason, struct gf_span text, struct gf_error *error)
 {
     if (import->options->reject != NULL) {
         import->options->reject(import->options->context, reading->path, line, reason);
@@ -90,19 +92,20 @@ outcome_count(struct gf_import_count *count, enum gf_import_outcome outcome)
 
 /* A row that no target can use: one line in the reject file, one reject for each of them. */
 static enum gf_rc
-row_reject(struct import *import, const struct reading *reading, const struct gf_import_line *line, const char *reason,
-           struct gf_error *error)
+row_reject(struct import *import, const struct reading *reading, const struct gf_import_line *line,
+           const char *reason, struct gf_error *error)
 {
     for (uint32_t i = 0; i < reading->binding.count; i++) {
-        outcome_count(&import->summary->topics[reading->binding.instances[i].target->topic], GF_IMPORT_REJECTED);
+        outcome_count(&import->summary->topics[reading->binding.instances[i].target->topic],
+                      GF_IMPORT_REJECTED);
         outcome_count(&import->summary->all, GF_IMPORT_REJECTED);
     }
     return reject(import, reading, line->number, NULL, reason, line->text, error);
 }
 
 static enum gf_rc
-record_add(struct import *import, const struct gf_import_target *target, const struct gf_import_built *built,
-           struct gf_error *error)
+record_add(struct import *import, const struct gf_import_target *target,
+           const struct gf_import_built *built, struct gf_error *error)
 {
     struct gf_import_summary *const summary = import->summary;
     const bool is_reference = gf_topics[target->topic].is_reference;
@@ -121,8 +124,8 @@ record_add(struct import *import, const struct gf_import_target *target, const s
 }
 
 static enum gf_rc
-row_take(struct import *import, const struct reading *reading, const struct gf_import_line *line, uint32_t cell_count,
-         struct gf_span text, struct gf_error *error)
+row_take(struct import *import, const struct reading *reading, const struct gf_import_line *line,
+         uint32_t cell_count, struct gf_span text, struct gf_error *error)
 {
     enum gf_rc rc = GF_OK;
     const size_t mark = gf_arena_mark(&import->arena);
@@ -149,7 +152,8 @@ row_take(struct import *import, const struct reading *reading, const struct gf_i
                 gf_fail_prefix(&reason, GF_E_BAD_FIELD, "%s%.*s%s", instance->target->each_prefix,
                                GF_SPAN_PRINT(instance->each), instance->target->each_suffix);
             }
-            rc = reject(import, reading, line->number, gf_topics[topic].name, reason.text, text, error);
+            rc = reject(import, reading, line->number, gf_topics[topic].name, reason.text, text,
+                        error);
         }
         gf_arena_reset(&import->arena, mark);
     }
@@ -157,7 +161,8 @@ row_take(struct import *import, const struct reading *reading, const struct gf_i
 }
 
 static enum gf_rc
-line_take(struct import *import, struct reading *reading, const struct gf_import_line *line, struct gf_error *error)
+line_take(struct import *import, struct reading *reading, const struct gf_import_line *line,
+          struct gf_error *error)
 {
     struct gf_error reason = {.text = ""};
     if (line->fault == GF_IMPORT_LINE_TOO_LONG) {
@@ -175,7 +180,8 @@ line_take(struct import *import, struct reading *reading, const struct gf_import
     gf_arena_reset(&import->arena, 0);
     struct gf_span text = line->text;
     if (mapping->format == GF_IMPORT_NDJSON) {
-        if (gf_import_json_split(text, reading->binding.names, count, import->cells, &import->arena, &reason) != GF_OK) {
+        if (gf_import_json_split(text, reading->binding.names, count, import->cells, &import->arena,
+                                 &reason) != GF_OK) {
             return row_reject(import, reading, line, reason.text, error);
         }
     } else {
@@ -184,8 +190,9 @@ line_take(struct import *import, struct reading *reading, const struct gf_import
             memcpy(import->line_copy, text.data, text.size);
             text = gf_span_of(import->line_copy, text.size);
         }
-        const uint32_t found = gf_import_csv_split((char *)(uintptr_t)line->text.data, line->text.size,
-                                                   mapping->delimiter, import->cells, GF_IMPORT_CELL_COUNT_MAX);
+        const uint32_t found =
+            gf_import_csv_split((char *)(uintptr_t)line->text.data, line->text.size,
+                                mapping->delimiter, import->cells, GF_IMPORT_CELL_COUNT_MAX);
         if (found != count) {
             gf_fail(&reason, GF_E_BAD_DATA, "%u columns, and the header has %u", found, count);
             const struct gf_import_line whole = {.text = text, .number = line->number};
@@ -216,18 +223,20 @@ header_read(struct import *import, struct reading *reading, struct gf_error *err
         if (!more || line.fault != GF_IMPORT_LINE_WHOLE) {
             return gf_fail(error, GF_E_BAD_DATA, "%s: has no header row", reading->path);
         }
-        count = gf_import_csv_split((char *)(uintptr_t)line.text.data, line.text.size, mapping->delimiter, import->cells,
-                                    GF_IMPORT_CELL_COUNT_MAX);
+        count = gf_import_csv_split((char *)(uintptr_t)line.text.data, line.text.size,
+                                    mapping->delimiter, import->cells, GF_IMPORT_CELL_COUNT_MAX);
     }
     if (count > GF_IMPORT_CELL_COUNT_MAX) {
-        return gf_fail(error, GF_E_BAD_DATA, "%s: has more than %d columns", reading->path, GF_IMPORT_CELL_COUNT_MAX);
+        return gf_fail(error, GF_E_BAD_DATA, "%s: has more than %d columns", reading->path,
+                       GF_IMPORT_CELL_COUNT_MAX);
     }
     reading->header = calloc(count + 1, sizeof *reading->header);
     if (reading->header == NULL) {
         return gf_fail(error, GF_E_NO_MEMORY, "%s: no memory for columns", reading->path);
     }
     for (uint32_t i = 0; i < count; i++) {
-        struct gf_span name = mapping->columns != NULL ? gf_span_text(mapping->columns[i]) : import->cells[i];
+        struct gf_span name =
+            mapping->columns != NULL ? gf_span_text(mapping->columns[i]) : import->cells[i];
         while (name.size > 0 && name.data[name.size - 1] == ' ') {
             name.size--;
         }
@@ -272,13 +281,15 @@ file_read(struct import *import, const char *path, struct gf_error *error)
     const char delimiter = mapping->format == GF_IMPORT_CSV ? mapping->delimiter : 0;
     enum gf_rc rc = gf_import_input_open(path, &reading.input, error);
     if (rc == GF_OK) {
-        rc = gf_import_lines_init(&reading.lines, reading.input, delimiter, import->line_size_max, error);
+        rc = gf_import_lines_init(&reading.lines, reading.input, delimiter, import->line_size_max,
+                                  error);
     }
     if (rc == GF_OK) {
         rc = header_read(import, &reading, error);
     }
     if (rc == GF_OK) {
-        rc = gf_import_bind(mapping, path, reading.header, reading.header_count, &reading.binding, error);
+        rc = gf_import_bind(mapping, path, reading.header, reading.header_count, &reading.binding,
+                            error);
     }
     if (rc == GF_OK) {
         rc = rows_read(import, &reading, error);
@@ -332,18 +343,23 @@ partitions_count(struct import *import, struct gf_error *error)
     enum gf_rc rc = GF_OK;
     struct gf_error end = {.text = ""};
     for (import->partitions = 0; rc == GF_OK; import->partitions += rc == GF_OK) {
-        rc = gf_folder_writer_next(import->writer, GF_TOPIC_METER_READINGS, import->partitions, &offset, &end);
+        rc = gf_folder_writer_next(import->writer, GF_TOPIC_METER_READINGS, import->partitions,
+                                   &offset, &end);
     }
-    return rc == GF_E_NOT_FOUND && import->partitions > 0 ? GF_OK : gf_fail(error, rc, "%s", end.text);
+    return rc == GF_E_NOT_FOUND && import->partitions > 0 ? GF_OK
+                                                          : gf_fail(error, rc, "%s", end.text);
 }
 
 static enum gf_rc
 import_open(struct import *import, struct gf_error *error)
 {
     const struct gf_import_options *const options = import->options;
-    const struct gf_folder_options folder = {
-        .path = options->path, .partitions = options->partitions, .codec = options->codec, .no_sync = options->no_sync};
-    import->line_size_max = options->line_size_max == 0 ? GF_IMPORT_LINE_SIZE_MAX : options->line_size_max;
+    const struct gf_folder_options folder = {.path = options->path,
+                                             .partitions = options->partitions,
+                                             .codec = options->codec,
+                                             .no_sync = options->no_sync};
+    import->line_size_max =
+        options->line_size_max == 0 ? GF_IMPORT_LINE_SIZE_MAX : options->line_size_max;
     snprintf(import->reject_path, sizeof import->reject_path, "%s/rejects.log", options->path);
     import->rejects.path = options->rejects != NULL ? options->rejects : import->reject_path;
     const size_t arena_size = 4 * (size_t)import->line_size_max + ARENA_EXTRA;
@@ -377,11 +393,14 @@ import_write(struct import *import, struct gf_error *error)
 {
     const struct gf_import_count *const all = &import->summary->all;
     if (import->options->is_strict && all->rejected > 0) {
-        return gf_fail(error, GF_E_BAD_DATA, "%llu of %llu rows were rejected, so nothing is written (--strict); see %s",
-                       (unsigned long long)all->rejected, (unsigned long long)all->rows, import->rejects.path);
+        return gf_fail(error, GF_E_BAD_DATA,
+                       "%llu of %llu rows were rejected, so nothing is written (--strict); see %s",
+                       (unsigned long long)all->rejected, (unsigned long long)all->rows,
+                       import->rejects.path);
     }
     if (all->records == 0) {
-        return gf_fail(error, GF_E_BAD_DATA, "nothing to import: of %llu rows %llu were filtered and %llu rejected%s%s",
+        return gf_fail(error, GF_E_BAD_DATA,
+                       "nothing to import: of %llu rows %llu were filtered and %llu rejected%s%s",
                        (unsigned long long)all->rows, (unsigned long long)all->filtered,
                        (unsigned long long)all->rejected, all->rejected > 0 ? "; see " : "",
                        all->rejected > 0 ? import->rejects.path : "");
@@ -396,7 +415,8 @@ import_write(struct import *import, struct gf_error *error)
 }
 
 enum gf_rc
-gf_import_run(const struct gf_import_options *options, struct gf_import_summary *out, struct gf_error *error)
+gf_import_run(const struct gf_import_options *options, struct gf_import_summary *out,
+              struct gf_error *error)
 {
     assert(options->mapping != NULL);
     assert(options->file_count > 0);

@@ -21,19 +21,21 @@ each_match(const struct gf_import_target *target, struct gf_span name, struct gf
 
 /* The name of a reference in one expansion: "pv_b{home}" is "pv_b7". */
 static bool
-reference_name(const struct gf_import_reference *reference, struct gf_span each, char out[NAME_SIZE])
+reference_name(const struct gf_import_reference *reference, struct gf_span each,
+               char out[NAME_SIZE])
 {
     const char *const open = strchr(reference->name, '{');
     if (!reference->has_each) {
         return snprintf(out, NAME_SIZE, "%s", reference->name) < NAME_SIZE;
     }
-    return snprintf(out, NAME_SIZE, "%.*s%.*s%s", (int)(open - reference->name), reference->name, GF_SPAN_PRINT(each),
-                    strchr(open, '}') + 1) < NAME_SIZE;
+    return snprintf(out, NAME_SIZE, "%.*s%.*s%s", (int)(open - reference->name), reference->name,
+                    GF_SPAN_PRINT(each), strchr(open, '}') + 1) < NAME_SIZE;
 }
 
 static enum gf_rc
-missing(const struct gf_import_mapping *mapping, const char *file, const struct gf_import_reference *reference,
-        const char *name, const struct gf_span *header, uint32_t count, struct gf_error *error)
+missing(const struct gf_import_mapping *mapping, const char *file,
+        const struct gf_import_reference *reference, const char *name, const struct gf_span *header,
+        uint32_t count, struct gf_error *error)
 {
     struct gf_suggestion suggestion = {.wrong = name};
     char names[128][NAME_SIZE];
@@ -42,16 +44,18 @@ missing(const struct gf_import_mapping *mapping, const char *file, const struct 
         gf_suggestion_offer(&suggestion, names[i]);
     }
     const bool has_one = suggestion.best != NULL;
-    return gf_fail(error, GF_E_BAD_DATA, "%s: has no column \"%s\", which %s:%u:%u asks for%s%s%s", file, name,
-                   mapping->path, reference->line, reference->column, has_one ? "; did you mean \"" : "",
-                   has_one ? suggestion.best : "", has_one ? "\"?" : "");
+    return gf_fail(error, GF_E_BAD_DATA, "%s: has no column \"%s\", which %s:%u:%u asks for%s%s%s",
+                   file, name, mapping->path, reference->line, reference->column,
+                   has_one ? "; did you mean \"" : "", has_one ? suggestion.best : "",
+                   has_one ? "\"?" : "");
 }
 
 static enum gf_rc
-instance_add(struct gf_import_binding *binding, const struct gf_import_target *target, struct gf_span each,
-             struct gf_error *error)
+instance_add(struct gf_import_binding *binding, const struct gf_import_target *target,
+             struct gf_span each, struct gf_error *error)
 {
-    struct gf_import_instance *const grown = realloc(binding->instances, (binding->count + 1) * sizeof *grown);
+    struct gf_import_instance *const grown =
+        realloc(binding->instances, (binding->count + 1) * sizeof *grown);
     if (grown == NULL) {
         return gf_fail(error, GF_E_NO_MEMORY, "no memory for columns");
     }
@@ -66,8 +70,9 @@ instance_add(struct gf_import_binding *binding, const struct gf_import_target *t
 }
 
 static enum gf_rc
-csv_columns_find(const struct gf_import_mapping *mapping, const char *file, const struct gf_span *header, uint32_t count,
-                 struct gf_import_instance *instance, struct gf_error *error)
+csv_columns_find(const struct gf_import_mapping *mapping, const char *file,
+                 const struct gf_span *header, uint32_t count, struct gf_import_instance *instance,
+                 struct gf_error *error)
 {
     for (uint32_t i = 0; i < instance->target->reference_count; i++) {
         const struct gf_import_reference *const reference = &instance->target->references[i];
@@ -78,7 +83,8 @@ csv_columns_find(const struct gf_import_mapping *mapping, const char *file, cons
             found = gf_span_equal(header[j], gf_span_text(name)) ? (int32_t)j : -1;
         }
         if (found < 0) {
-            return missing(mapping, file, reference, fits ? name : reference->name, header, count, error);
+            return missing(mapping, file, reference, fits ? name : reference->name, header, count,
+                           error);
         }
         instance->columns[i] = found;
     }
@@ -86,8 +92,8 @@ csv_columns_find(const struct gf_import_mapping *mapping, const char *file, cons
 }
 
 static enum gf_rc
-csv_bind(const struct gf_import_mapping *mapping, const char *file, const struct gf_span *header, uint32_t count,
-         struct gf_import_binding *out, struct gf_error *error)
+csv_bind(const struct gf_import_mapping *mapping, const char *file, const struct gf_span *header,
+         uint32_t count, struct gf_import_binding *out, struct gf_error *error)
 {
     enum gf_rc rc = GF_OK;
     out->cell_count = count;
@@ -99,11 +105,12 @@ csv_bind(const struct gf_import_mapping *mapping, const char *file, const struct
         }
         for (uint32_t j = 0; rc == GF_OK && target->has_each && j < count; j++) {
             struct gf_span each;
-            rc = each_match(target, header[j], &each) ? instance_add(out, target, each, error) : GF_OK;
+            rc = each_match(target, header[j], &each) ? instance_add(out, target, each, error)
+                                                      : GF_OK;
         }
         if (rc == GF_OK && out->count == first) {
-            return gf_fail(error, GF_E_BAD_DATA, "%s: has no column like %s…%s", file, target->each_prefix,
-                           target->each_suffix);
+            return gf_fail(error, GF_E_BAD_DATA, "%s: has no column like %s…%s", file,
+                           target->each_prefix, target->each_suffix);
         }
         for (uint32_t j = first; rc == GF_OK && j < out->count; j++) {
             rc = csv_columns_find(mapping, file, header, count, &out->instances[j], error);
@@ -114,7 +121,8 @@ csv_bind(const struct gf_import_mapping *mapping, const char *file, const struct
 
 /* The cells of an NDJSON row are the names that are asked for, each once. */
 static enum gf_rc
-ndjson_bind(const struct gf_import_mapping *mapping, struct gf_import_binding *out, struct gf_error *error)
+ndjson_bind(const struct gf_import_mapping *mapping, struct gf_import_binding *out,
+            struct gf_error *error)
 {
     uint32_t room = 1;
     for (uint32_t i = 0; i < mapping->target_count; i++) {
@@ -132,7 +140,8 @@ ndjson_bind(const struct gf_import_mapping *mapping, struct gf_import_binding *o
         }
         for (uint32_t j = 0; j < target->reference_count; j++) {
             uint32_t at = 0;
-            while (at < out->cell_count && strcmp(out->names[at], target->references[j].name) != 0) {
+            while (at < out->cell_count &&
+                   strcmp(out->names[at], target->references[j].name) != 0) {
                 at++;
             }
             out->names[at] = target->references[j].name;
@@ -144,12 +153,14 @@ ndjson_bind(const struct gf_import_mapping *mapping, struct gf_import_binding *o
 }
 
 enum gf_rc
-gf_import_bind(const struct gf_import_mapping *mapping, const char *file, const struct gf_span *header,
-               uint32_t header_count, struct gf_import_binding *out, struct gf_error *error)
+gf_import_bind(const struct gf_import_mapping *mapping, const char *file,
+               const struct gf_span *header, uint32_t header_count, struct gf_import_binding *out,
+               struct gf_error *error)
 {
     *out = (struct gf_import_binding){.count = 0};
-    return mapping->format == GF_IMPORT_NDJSON ? ndjson_bind(mapping, out, error)
-                                               : csv_bind(mapping, file, header, header_count, out, error);
+    return mapping->format == GF_IMPORT_NDJSON
+               ? ndjson_bind(mapping, out, error)
+               : csv_bind(mapping, file, header, header_count, out, error);
 }
 
 void

@@ -4,7 +4,8 @@
 
 #include "io/import_mapping.h"
 
-/* A target with its columns found: one for each expansion of `each`, one alone where there is none. */
+/* A target with its columns found: one for each expansion of `each`, one alone where there is none.
+ */
 struct gf_import_instance {
     const struct gf_import_target *target;
     int32_t *columns; /* by reference; -1: not there */
@@ -19,8 +20,8 @@ struct gf_import_binding {
 };
 
 /* `header`: the names of a CSV file's columns, which must outlive the binding; NDJSON has none.
- * Errors: GF_E_BAD_DATA (a column is missing; the message names it, the mapping's line and the nearest there is),
- * GF_E_NO_MEMORY. Free with gf_import_binding_fini, also after an error. */
+ * Errors: GF_E_BAD_DATA (a column is missing; the message names it, the mapping's line and the
+ * nearest there is), GF_E_NO_MEMORY. Free with gf_import_binding_fini, also after an error. */
 GF_MUST_USE enum gf_rc gf_import_bind(const struct gf_import_mapping *mapping, const char *file,
                                       const struct gf_span *header, uint32_t header_count,
                                       struct gf_import_binding *out, struct gf_error *error);

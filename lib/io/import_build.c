@@ -35,12 +35,13 @@ part_text(const struct gf_import_part *part, const struct gf_import_row *row)
         break;
     }
     const int32_t column = row->columns[part->reference];
-    return column >= 0 && (uint32_t)column < row->cell_count ? trimmed(row->cells[column]) : (struct gf_span){.size = 0};
+    return column >= 0 && (uint32_t)column < row->cell_count ? trimmed(row->cells[column])
+                                                             : (struct gf_span){.size = 0};
 }
 
 enum gf_import_outcome
-gf_import_text_render(const struct gf_import_text *text, const struct gf_import_row *row, struct gf_span *out,
-                      struct gf_error *error)
+gf_import_text_render(const struct gf_import_text *text, const struct gf_import_row *row,
+                      struct gf_span *out, struct gf_error *error)
 {
     if (text->count == 1 && text->parts[0].width == 0) {
         *out = part_text(&text->parts[0], row);
@@ -62,7 +63,8 @@ gf_import_text_render(const struct gf_import_text *text, const struct gf_import_
     uint8_t *at = bytes;
     for (uint32_t i = 0; i < text->count; i++) {
         const struct gf_span piece = part_text(&text->parts[i], row);
-        const size_t padding = piece.size < text->parts[i].width ? text->parts[i].width - piece.size : 0;
+        const size_t padding =
+            piece.size < text->parts[i].width ? text->parts[i].width - piece.size : 0;
         memset(at, '0', padding);
         if (piece.size > 0) {
             memcpy(at + padding, piece.data, piece.size);
@@ -98,10 +100,11 @@ map_apply(const struct gf_import_rule *rule, struct gf_span *text, struct gf_err
 }
 
 static enum gf_import_outcome
-number_apply(const struct gf_import_rule *rule, struct gf_import_row *row, struct gf_span text, int64_t *out,
-             struct gf_error *error)
+number_apply(const struct gf_import_rule *rule, struct gf_import_row *row, struct gf_span text,
+             int64_t *out, struct gf_error *error)
 {
-    const enum gf_rc rc = gf_import_number_parse(&rule->number, (const char *)text.data, text.size, out);
+    const enum gf_rc rc =
+        gf_import_number_parse(&rule->number, (const char *)text.data, text.size, out);
     if (rc == GF_E_RANGE) {
         return GF_IMPORT_REJECT(error, "\"%.*s\" is too large", GF_SPAN_PRINT(text));
     }
@@ -113,8 +116,9 @@ number_apply(const struct gf_import_rule *rule, struct gf_import_row *row, struc
         return GF_IMPORT_RECORD;
     }
     if (!rule->negative_is_export) {
-        return GF_IMPORT_REJECT(error, "\"%.*s\" is negative on import: set `negative: export` where it means export",
-                                GF_SPAN_PRINT(text));
+        return GF_IMPORT_REJECT(
+            error, "\"%.*s\" is negative on import: set `negative: export` where it means export",
+            GF_SPAN_PRINT(text));
     }
     *out = -*out;
     row->is_export = true;
@@ -122,7 +126,8 @@ number_apply(const struct gf_import_rule *rule, struct gf_import_row *row, struc
 }
 
 static enum gf_import_outcome
-double_apply(const struct gf_import_rule *rule, struct gf_span text, double *out, struct gf_error *error)
+double_apply(const struct gf_import_rule *rule, struct gf_span text, double *out,
+             struct gf_error *error)
 {
     char copy[64], *end = NULL;
     if (text.size == 0 || text.size >= sizeof copy) {
@@ -144,7 +149,8 @@ double_apply(const struct gf_import_rule *rule, struct gf_span text, double *out
 static enum gf_import_outcome
 bool_apply(struct gf_span text, bool *out, struct gf_error *error)
 {
-    static const char *const words[][2] = {{"false", "true"}, {"0", "1"}, {"no", "yes"}, {"N", "Y"}};
+    static const char *const words[][2] = {
+        {"false", "true"}, {"0", "1"}, {"no", "yes"}, {"N", "Y"}};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         for (int value = 0; value < 2; value++) {
             if (span_is(text, words[i][value])) {
@@ -165,12 +171,13 @@ enum_apply(const struct gf_type *type, struct gf_span text, int32_t *out, struct
             return GF_IMPORT_RECORD;
         }
     }
-    return GF_IMPORT_REJECT(error, "\"%.*s\" is not a value of %s", GF_SPAN_PRINT(text), type->name);
+    return GF_IMPORT_REJECT(error, "\"%.*s\" is not a value of %s", GF_SPAN_PRINT(text),
+                            type->name);
 }
 
 static enum gf_import_outcome
-scalar_apply(const struct gf_import_rule *rule, struct gf_import_row *row, struct gf_span text, uint8_t *place,
-             struct gf_error *error)
+scalar_apply(const struct gf_import_rule *rule, struct gf_import_row *row, struct gf_span text,
+             uint8_t *place, struct gf_error *error)
 {
     const struct gf_type *const type = rule->type;
     int64_t number = 0;
@@ -211,8 +218,8 @@ scalar_apply(const struct gf_import_rule *rule, struct gf_import_row *row, struc
 /* ---- records and arrays ---- */
 
 static enum gf_import_outcome
-rules_apply(const struct gf_import_rule *rules, uint32_t count, struct gf_import_row *row, void *base,
-            struct gf_error *error)
+rules_apply(const struct gf_import_rule *rules, uint32_t count, struct gf_import_row *row,
+            void *base, struct gf_error *error)
 {
     for (uint32_t i = 0; i < count; i++) {
         const enum gf_import_outcome outcome = gf_import_rule_apply(&rules[i], row, base, error);
@@ -227,7 +234,8 @@ rules_apply(const struct gf_import_rule *rules, uint32_t count, struct gf_import
 }
 
 static enum gf_import_outcome
-array_apply(const struct gf_import_rule *rule, struct gf_import_row *row, uint8_t *place, struct gf_error *error)
+array_apply(const struct gf_import_rule *rule, struct gf_import_row *row, uint8_t *place,
+            struct gf_error *error)
 {
     const size_t item_size = rule->type->item->size;
     uint8_t *const items = gf_arena_take(row->arena, rule->rule_count * item_size);
@@ -236,7 +244,8 @@ array_apply(const struct gf_import_rule *rule, struct gf_import_row *row, uint8_
     }
     memset(items, 0, rule->rule_count * item_size);
     for (uint32_t i = 0; i < rule->rule_count; i++) {
-        const enum gf_import_outcome outcome = gf_import_rule_apply(&rule->rules[i], row, items + i * item_size, error);
+        const enum gf_import_outcome outcome =
+            gf_import_rule_apply(&rule->rules[i], row, items + i * item_size, error);
         if (outcome != GF_IMPORT_RECORD) {
             return outcome;
         }
@@ -246,7 +255,8 @@ array_apply(const struct gf_import_rule *rule, struct gf_import_row *row, uint8_
 }
 
 enum gf_import_outcome
-gf_import_rule_apply(const struct gf_import_rule *rule, struct gf_import_row *row, void *base, struct gf_error *error)
+gf_import_rule_apply(const struct gf_import_rule *rule, struct gf_import_row *row, void *base,
+                     struct gf_error *error)
 {
     uint8_t *const place = (uint8_t *)base + rule->offset;
     enum gf_import_outcome outcome = GF_IMPORT_RECORD;
@@ -257,11 +267,13 @@ gf_import_rule_apply(const struct gf_import_rule *rule, struct gf_import_row *ro
     } else {
         struct gf_span text = {.size = 0};
         outcome = gf_import_text_render(&rule->text, row, &text, error);
-        if (outcome == GF_IMPORT_RECORD && text.size == 0 && rule->text.count > 0 && !rule->is_constant) {
+        if (outcome == GF_IMPORT_RECORD && text.size == 0 && rule->text.count > 0 &&
+            !rule->is_constant) {
             if (rule->empty == GF_IMPORT_EMPTY_NULL) {
                 return GF_IMPORT_RECORD;
             }
-            return rule->empty == GF_IMPORT_EMPTY_FILTER ? GF_IMPORT_FILTERED : GF_IMPORT_REJECT(error, "is empty");
+            return rule->empty == GF_IMPORT_EMPTY_FILTER ? GF_IMPORT_FILTERED
+                                                         : GF_IMPORT_REJECT(error, "is empty");
         }
         if (outcome == GF_IMPORT_RECORD && (rule->map_count > 0 || rule->has_map_default)) {
             outcome = map_apply(rule, &text, error);
@@ -313,8 +325,8 @@ distinct_mark(const struct gf_import_target *target, const struct gf_import_row 
 }
 
 enum gf_import_outcome
-gf_import_target_apply(const struct gf_import_target *target, struct gf_import_row *row, struct gf_span buffer,
-                       struct gf_import_built *out, struct gf_error *error)
+gf_import_target_apply(const struct gf_import_target *target, struct gf_import_row *row,
+                       struct gf_span buffer, struct gf_import_built *out, struct gf_error *error)
 {
     const struct gf_topic_info *const info = &gf_topics[target->topic];
     assert(info->type->size <= BODY_SIZE_MAX);
@@ -338,7 +350,8 @@ gf_import_target_apply(const struct gf_import_target *target, struct gf_import_r
     }
     memcpy(body, target->prototype, info->type->size);
     row->is_export = false;
-    if ((outcome = rules_apply(target->rules, target->rule_count, row, body, error)) != GF_IMPORT_RECORD) {
+    if ((outcome = rules_apply(target->rules, target->rule_count, row, body, error)) !=
+        GF_IMPORT_RECORD) {
         return outcome;
     }
     if (row->is_export && target->topic == GF_TOPIC_METER_READINGS) {
@@ -353,7 +366,8 @@ gf_import_target_apply(const struct gf_import_target *target, struct gf_import_r
     if (writer.overflowed || (target->is_distinct && mark.size == 0)) {
         return GF_IMPORT_REJECT(error, "row is too large");
     }
-    if (target->is_distinct && gf_import_seen_add(row->seen, mark.data, mark.size, &is_new) != GF_OK) {
+    if (target->is_distinct &&
+        gf_import_seen_add(row->seen, mark.data, mark.size, &is_new) != GF_OK) {
         return GF_IMPORT_REJECT(error, "no memory to remember keys");
     }
     out->key = row->key;

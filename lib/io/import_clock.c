@@ -11,8 +11,9 @@ static bool
 offset_parse(const char *text, int32_t *out)
 {
     int hours = 0, minutes = 0, size = 0;
-    if ((text[0] != '+' && text[0] != '-') || sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &size) != 2 ||
-        strlen(text) != 6 || size != 5 || hours > 15 || hours < 0 || minutes > 59 || minutes < 0) {
+    if ((text[0] != '+' && text[0] != '-') ||
+        sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &size) != 2 || strlen(text) != 6 ||
+        size != 5 || hours > 15 || hours < 0 || minutes > 59 || minutes < 0) {
         return false;
     }
     *out = (text[0] == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
@@ -21,7 +22,8 @@ offset_parse(const char *text, int32_t *out)
 
 /* Reads one zone of the system's; all of them are looked through only for a suggestion. */
 static bool
-zone_load(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_zone *zone)
+zone_load(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+          struct gf_zone *zone)
 {
     struct gf_zones zones = {.count = 0};
     struct gf_error error = {.text = ""};
@@ -38,9 +40,11 @@ zone_load(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, 
             gf_suggestion_offer(&suggestion, zones.items[i].name);
         }
         gf_import_complain(compiler, node, "there is no time zone \"%s\"", node->text);
-        gf_complain_help(compiler->complaints, "%s%s%s", suggestion.best != NULL ? "did you mean \"" : "",
-                         suggestion.best != NULL ? suggestion.best : "an IANA name (Europe/London), UTC, or an offset (+10:00)",
-                         suggestion.best != NULL ? "\"?" : "");
+        gf_complain_help(
+            compiler->complaints, "%s%s%s", suggestion.best != NULL ? "did you mean \"" : "",
+            suggestion.best != NULL ? suggestion.best
+                                    : "an IANA name (Europe/London), UTC, or an offset (+10:00)",
+            suggestion.best != NULL ? "\"?" : "");
     }
     gf_zones_free(&zones);
     return found != NULL;
@@ -79,14 +83,16 @@ gf_import_defaults_compile(struct gf_import_compiler *compiler, const struct gf_
     if (zone != NULL) {
         out->zone = gf_import_zone_get(compiler, zone);
     }
-    out->ambiguous = (enum gf_import_ambiguous)gf_import_member_choice(compiler, node, "ambiguous", ambiguous,
-                                                                       (int)out->ambiguous);
+    out->ambiguous = (enum gf_import_ambiguous)gf_import_member_choice(
+        compiler, node, "ambiguous", ambiguous, (int)out->ambiguous);
     out->nonexistent_is_filtered =
-        gf_import_member_choice(compiler, node, "nonexistent", nonexistent, out->nonexistent_is_filtered) == 1;
+        gf_import_member_choice(compiler, node, "nonexistent", nonexistent,
+                                out->nonexistent_is_filtered) == 1;
 }
 
 static void
-format_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_time *out)
+format_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+               struct gf_import_time *out)
 {
     static const struct {
         const char *name;
@@ -114,9 +120,11 @@ format_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *n
         }
     }
     if (!gf_import_pattern_is_valid(text)) {
-        gf_import_complain(compiler, gf_yaml_get(node, "format"), "\"%s\" is not a time format", text);
-        gf_complain_help(compiler->complaints,
-                         "rfc3339, date, epoch_s, epoch_ms, epoch_us, or a pattern like YYYY-MM-DD HH:MM:SS");
+        gf_import_complain(compiler, gf_yaml_get(node, "format"), "\"%s\" is not a time format",
+                           text);
+        gf_complain_help(
+            compiler->complaints,
+            "rfc3339, date, epoch_s, epoch_ms, epoch_us, or a pattern like YYYY-MM-DD HH:MM:SS");
         return;
     }
     out->format = GF_IMPORT_TIME_PATTERN;
@@ -125,7 +133,8 @@ format_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *n
 
 /* row: {start: 2016-08-01T00:00:00Z, step: 1h} */
 static void
-row_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_time *out)
+row_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+            struct gf_import_time *out)
 {
     static const char *const keys[] = {"start", "step", NULL};
     const struct gf_yaml_node *const row = gf_yaml_get(node, "row");
@@ -146,7 +155,8 @@ row_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node
 }
 
 void
-gf_import_time_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_time *out)
+gf_import_time_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                       struct gf_import_time *out)
 {
     static const char *const marks[] = {"interval_start", "interval_end", NULL};
     struct gf_import_defaults own = compiler->defaults;
@@ -159,22 +169,27 @@ gf_import_time_compile(struct gf_import_compiler *compiler, const struct gf_yaml
     row_compile(compiler, node, out);
     const char *const shift = gf_import_member_text(compiler, node, "shift");
     if (shift != NULL && gf_import_duration_parse(shift, &out->shift_days, &out->shift) != GF_OK) {
-        gf_import_complain(compiler, gf_yaml_get(node, "shift"), "\"%s\" is not a duration like -364d, 30m or 10s", shift);
+        gf_import_complain(compiler, gf_yaml_get(node, "shift"),
+                           "\"%s\" is not a duration like -364d, 30m or 10s", shift);
     }
     const char *const at = gf_import_member_text(compiler, node, "at");
     out->has_at = at != NULL;
     if (at != NULL && gf_import_day_time_parse(at, &out->at_us) != GF_OK) {
-        gf_import_complain(compiler, gf_yaml_get(node, "at"), "\"%s\" is not a time of day like 12:45", at);
+        gf_import_complain(compiler, gf_yaml_get(node, "at"),
+                           "\"%s\" is not a time of day like 12:45", at);
     }
     struct gf_duration interval = {0};
     int32_t days = 0;
     const char *const length = gf_import_member_text(compiler, node, "interval");
-    if (length != NULL && (gf_import_duration_parse(length, &days, &interval) != GF_OK || days != 0)) {
-        gf_import_complain(compiler, gf_yaml_get(node, "interval"), "\"%s\" is not an interval like 30m", length);
+    if (length != NULL &&
+        (gf_import_duration_parse(length, &days, &interval) != GF_OK || days != 0)) {
+        gf_import_complain(compiler, gf_yaml_get(node, "interval"),
+                           "\"%s\" is not an interval like 30m", length);
     }
     if (gf_import_member_choice(compiler, node, "marks", marks, 0) == 1) {
         if (length == NULL) {
-            gf_import_complain(compiler, gf_yaml_get(node, "marks"), "interval_end needs `interval`, its length");
+            gf_import_complain(compiler, gf_yaml_get(node, "marks"),
+                               "interval_end needs `interval`, its length");
         }
         out->shift.us -= interval.us;
     }

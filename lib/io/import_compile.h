@@ -6,9 +6,10 @@
 #include "io/import_mapping.h"
 
 #define GF_IMPORT_REFERENCE_COUNT_MAX 256
-#define GF_IMPORT_CURRENCY_COUNT_MAX 16
+#define GF_IMPORT_CURRENCY_COUNT_MAX  16
 
-/* Memory of a mapping: blocks that go with it. Never fails half-way: what cannot be had ends the compilation. */
+/* Memory of a mapping: blocks that go with it. Never fails half-way: what cannot be had ends the
+ * compilation. */
 struct gf_import_memory;
 struct gf_import_memory *gf_import_memory_new(void);
 /* `size` zeroed bytes, or NULL. */
@@ -45,36 +46,41 @@ struct gf_import_compiler {
 
 /* All functions below complain and go on; what they leave behind is then not to be used. */
 
-void *gf_import_compiler_take(struct gf_import_compiler *compiler, size_t size); /* NULL only when out of memory */
-void gf_import_complain(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, const char *format, ...)
-    GF_PRINTF(3, 4);
-/* Complains of members that are not in `names` (ends with NULL). False when `node` is no mapping. */
+void *gf_import_compiler_take(struct gf_import_compiler *compiler,
+                              size_t size); /* NULL only when out of memory */
+void gf_import_complain(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                        const char *format, ...) GF_PRINTF(3, 4);
+/* Complains of members that are not in `names` (ends with NULL). False when `node` is no mapping.
+ */
 bool gf_import_keys_check(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
                           const char *const *names, const char *what);
 /* Text of a scalar member; NULL when it is not there (or no scalar, which is a complaint). */
-const char *gf_import_member_text(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, const char *key);
+const char *gf_import_member_text(struct gf_import_compiler *compiler,
+                                  const struct gf_yaml_node *node, const char *key);
 /* The index of the member's text in `names`, `otherwise` when there is no such member. */
-int gf_import_member_choice(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, const char *key,
-                            const char *const *names, int otherwise);
+int gf_import_member_choice(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                            const char *key, const char *const *names, int otherwise);
 
 /* `text` with {columns}; `{each}` too. A column alone is made by gf_import_column_compile. */
-void gf_import_text_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, const char *text,
-                            struct gf_import_text *out);
-void gf_import_column_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, const char *name,
-                              struct gf_import_text *out);
+void gf_import_text_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                            const char *text, struct gf_import_text *out);
+void gf_import_column_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                              const char *name, struct gf_import_text *out);
 bool gf_import_text_is_constant(const struct gf_import_text *text);
 
 /* The time keys of a mapping node: at the top of the file, or of a rule. */
-const struct gf_zone *gf_import_zone_get(struct gf_import_compiler *compiler, const struct gf_yaml_node *node);
-void gf_import_defaults_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
-                                struct gf_import_defaults *out);
+const struct gf_zone *gf_import_zone_get(struct gf_import_compiler *compiler,
+                                         const struct gf_yaml_node *node);
+void gf_import_defaults_compile(struct gf_import_compiler *compiler,
+                                const struct gf_yaml_node *node, struct gf_import_defaults *out);
 void gf_import_time_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
                             struct gf_import_time *out);
-#define GF_IMPORT_TIME_KEYS                                                                                           \
+#define GF_IMPORT_TIME_KEYS                                                                        \
     "format", "time_zone", "ambiguous", "nonexistent", "shift", "at", "marks", "interval", "row"
 
 /* The fields of a record, from a YAML mapping. */
 void gf_import_rules_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
-                             const struct gf_type *type, const struct gf_import_rule **rules_out, uint32_t *count_out);
+                             const struct gf_type *type, const struct gf_import_rule **rules_out,
+                             uint32_t *count_out);
 
 #endif

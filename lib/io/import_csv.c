@@ -2,7 +2,8 @@
 
 #include "io/import_cells.h"
 
-/* A quoted cell from its opening quote; the content moves to the front. Returns where the cell ends. */
+/* A quoted cell from its opening quote; the content moves to the front. Returns where the cell
+ * ends. */
 static size_t
 quoted_split(char *text, size_t size, size_t at, char delimiter, struct gf_span *out)
 {
@@ -18,7 +19,8 @@ quoted_split(char *text, size_t size, size_t at, char delimiter, struct gf_span 
         }
         text[to++] = text[at];
     }
-    /* What stands between the closing quote and the delimiter belongs to the cell: programs write such things. */
+    /* What stands between the closing quote and the delimiter belongs to the cell: programs write
+     * such things. */
     while (at < size && text[at] != delimiter) {
         text[to++] = text[at++];
     }
@@ -27,7 +29,8 @@ quoted_split(char *text, size_t size, size_t at, char delimiter, struct gf_span 
 }
 
 uint32_t
-gf_import_csv_split(char *text, size_t size, char delimiter, struct gf_span *cells, uint32_t count_max)
+gf_import_csv_split(char *text, size_t size, char delimiter, struct gf_span *cells,
+                    uint32_t count_max)
 {
     uint32_t count = 0;
     size_t at = 0;
@@ -73,7 +76,8 @@ is_plain(struct gf_span text)
     return true;
 }
 
-/* Bytes of the UTF-8 character at `at`; 0 when it is none. Overlong forms and surrogates are none. */
+/* Bytes of the UTF-8 character at `at`; 0 when it is none. Overlong forms and surrogates are none.
+ */
 static uint32_t
 character_size(const uint8_t *at, size_t left)
 {

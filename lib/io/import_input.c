@@ -19,10 +19,10 @@ enum packing { PLAIN, GZIP, ZSTD };
 struct gf_import_input {
     char *path;
     int fd;
-    bool is_end;           /* of the file */
-    bool is_between;       /* packed: a frame has ended, another may follow */
+    bool is_end;     /* of the file */
+    bool is_between; /* packed: a frame has ended, another may follow */
     enum packing packing;
-    uint8_t *data;         /* PACKED_SIZE */
+    uint8_t *data; /* PACKED_SIZE */
     size_t at, size;
     uint64_t done, total;
     z_stream gzip;
@@ -53,7 +53,8 @@ packing_of(const uint8_t *data, size_t size)
         return GZIP;
     }
     const bool is_zstd = size >= 4 && memcmp(data, "\x28\xb5\x2f\xfd", 4) == 0;
-    const bool is_skippable = size >= 4 && (data[0] & 0xf0) == 0x50 && memcmp(data + 1, "\x2a\x4d\x18", 3) == 0;
+    const bool is_skippable =
+        size >= 4 && (data[0] & 0xf0) == 0x50 && memcmp(data + 1, "\x2a\x4d\x18", 3) == 0;
     return is_zstd || is_skippable ? ZSTD : PLAIN;
 }
 
@@ -112,7 +113,8 @@ gf_import_input_open(const char *path, struct gf_import_input **out, struct gf_e
 }
 
 static enum gf_rc
-gzip_step(struct gf_import_input *input, uint8_t *data, size_t size, size_t *size_out, struct gf_error *error)
+gzip_step(struct gf_import_input *input, uint8_t *data, size_t size, size_t *size_out,
+          struct gf_error *error)
 {
     z_stream *const stream = &input->gzip;
     stream->next_in = input->data + input->at;
@@ -133,7 +135,8 @@ gzip_step(struct gf_import_input *input, uint8_t *data, size_t size, size_t *siz
 }
 
 static enum gf_rc
-zstd_step(struct gf_import_input *input, uint8_t *data, size_t size, size_t *size_out, struct gf_error *error)
+zstd_step(struct gf_import_input *input, uint8_t *data, size_t size, size_t *size_out,
+          struct gf_error *error)
 {
     ZSTD_inBuffer in = {.src = input->data, .size = input->size, .pos = input->at};
     ZSTD_outBuffer out = {.dst = data, .size = size};
@@ -141,14 +144,16 @@ zstd_step(struct gf_import_input *input, uint8_t *data, size_t size, size_t *siz
     input->at = in.pos;
     *size_out = out.pos;
     if (ZSTD_isError(status)) {
-        return gf_fail(error, GF_E_BAD_DATA, "%s: zstd data is damaged: %s", input->path, ZSTD_getErrorName(status));
+        return gf_fail(error, GF_E_BAD_DATA, "%s: zstd data is damaged: %s", input->path,
+                       ZSTD_getErrorName(status));
     }
     input->is_between = status == 0;
     return GF_OK;
 }
 
 enum gf_rc
-gf_import_input_read(struct gf_import_input *input, void *data, size_t size, size_t *size_out, struct gf_error *error)
+gf_import_input_read(struct gf_import_input *input, void *data, size_t size, size_t *size_out,
+                     struct gf_error *error)
 {
     *size_out = 0;
     enum gf_rc rc = GF_OK;
@@ -170,7 +175,8 @@ gf_import_input_read(struct gf_import_input *input, void *data, size_t size, siz
         }
     }
     if (rc == GF_OK && *size_out == 0 && input->packing != PLAIN && !input->is_between) {
-        return gf_fail(error, GF_E_BAD_DATA, "%s: ends in the middle of its packed data", input->path);
+        return gf_fail(error, GF_E_BAD_DATA, "%s: ends in the middle of its packed data",
+                       input->path);
     }
     return rc;
 }

@@ -29,7 +29,8 @@ fail(struct json *json, const char *why)
 static void
 space_skip(struct json *json)
 {
-    while (json->at < json->end && (*json->at == ' ' || *json->at == '\t' || *json->at == '\r' || *json->at == '\n')) {
+    while (json->at < json->end &&
+           (*json->at == ' ' || *json->at == '\t' || *json->at == '\r' || *json->at == '\n')) {
         json->at++;
     }
 }
@@ -274,7 +275,8 @@ value_read(struct json *json, size_t path_size, uint32_t depth, bool is_named)
         return false;
     }
     for (uint32_t i = 0; is_named && i < json->count; i++) {
-        if (strlen(json->names[i]) == path_size && memcmp(json->names[i], json->path, path_size) == 0) {
+        if (strlen(json->names[i]) == path_size &&
+            memcmp(json->names[i], json->path, path_size) == 0) {
             json->cells[i] = value;
         }
     }
@@ -282,8 +284,8 @@ value_read(struct json *json, size_t path_size, uint32_t depth, bool is_named)
 }
 
 enum gf_rc
-gf_import_json_split(struct gf_span text, const char *const *names, uint32_t count, struct gf_span *cells,
-                     struct gf_arena *arena, struct gf_error *error)
+gf_import_json_split(struct gf_span text, const char *const *names, uint32_t count,
+                     struct gf_span *cells, struct gf_arena *arena, struct gf_error *error)
 {
     const char *const start = (const char *)text.data;
     struct json json = {.start = start,
@@ -302,5 +304,6 @@ gf_import_json_split(struct gf_span text, const char *const *names, uint32_t cou
         is_good = fail(&json, "something follows the object");
     }
     return is_good ? GF_OK
-                   : gf_fail(error, GF_E_BAD_FIELD, "not JSON at column %zu: %s", (size_t)(json.at - start) + 1, json.why);
+                   : gf_fail(error, GF_E_BAD_FIELD, "not JSON at column %zu: %s",
+                             (size_t)(json.at - start) + 1, json.why);
 }

@@ -7,8 +7,8 @@
 #define READ_SIZE (256u << 10)
 
 enum gf_rc
-gf_import_lines_init(struct gf_import_lines *lines, struct gf_import_input *input, char delimiter, uint32_t size_max,
-                     struct gf_error *error)
+gf_import_lines_init(struct gf_import_lines *lines, struct gf_import_input *input, char delimiter,
+                     uint32_t size_max, struct gf_error *error)
 {
     *lines = (struct gf_import_lines){.input = input, .delimiter = delimiter, .size_max = size_max};
     lines->room = (size_t)size_max + READ_SIZE;
@@ -34,8 +34,8 @@ fill(struct gf_import_lines *lines, struct gf_error *error)
     }
     assert(lines->end < lines->room);
     size_t size = 0;
-    const enum gf_rc rc =
-        gf_import_input_read(lines->input, lines->data + lines->end, lines->room - lines->end, &size, error);
+    const enum gf_rc rc = gf_import_input_read(lines->input, lines->data + lines->end,
+                                               lines->room - lines->end, &size, error);
     lines->end += size;
     lines->is_end = rc == GF_OK && size == 0;
     if (rc == GF_OK && !lines->is_started && lines->end >= 3) {
@@ -45,17 +45,19 @@ fill(struct gf_import_lines *lines, struct gf_error *error)
     return rc;
 }
 
-/* Size of the line at `at` + `from` without its LF, looking on from there; `is_whole_out` false: it is longer than the
- * limit, or the file ends first. */
+/* Size of the line at `at` + `from` without its LF, looking on from there; `is_whole_out` false: it
+ * is longer than the limit, or the file ends first. */
 static enum gf_rc
-line_find(struct gf_import_lines *lines, size_t from, size_t *size_out, bool *is_whole_out, struct gf_error *error)
+line_find(struct gf_import_lines *lines, size_t from, size_t *size_out, bool *is_whole_out,
+          struct gf_error *error)
 {
     size_t looked = from;
     enum gf_rc rc = GF_OK;
     for (;;) {
         const size_t there = lines->end - lines->at;
         const char *const line = lines->data + lines->at;
-        const char *const newline = there > looked ? memchr(line + looked, '\n', there - looked) : NULL;
+        const char *const newline =
+            there > looked ? memchr(line + looked, '\n', there - looked) : NULL;
         if (newline != NULL) {
             *size_out = (size_t)(newline - line);
             *is_whole_out = *size_out <= lines->size_max;
@@ -73,7 +75,8 @@ line_find(struct gf_import_lines *lines, size_t from, size_t *size_out, bool *is
     }
 }
 
-/* Where a look at the quotes of a row has got to. Quotes count where a field starts with one (RFC 4180). */
+/* Where a look at the quotes of a row has got to. Quotes count where a field starts with one (RFC
+ * 4180). */
 struct quotes {
     size_t at;
     bool is_quoted, is_past_start;
@@ -127,14 +130,16 @@ line_text(const struct gf_import_lines *lines, size_t size)
 
 /* Adds lines until the quotes end. `size` is that of the first line, and of all at the end. */
 static enum gf_rc
-quoted_join(struct gf_import_lines *lines, size_t *size, uint64_t *count, bool *is_closed, struct gf_error *error)
+quoted_join(struct gf_import_lines *lines, size_t *size, uint64_t *count, bool *is_closed,
+            struct gf_error *error)
 {
     const size_t first = *size;
     struct quotes quotes = {.at = 0};
     bool is_whole = true;
     *count = 1;
     *is_closed = !is_open(&quotes, lines->data + lines->at, *size, lines->delimiter);
-    while (!*is_closed && is_whole && *count < GF_IMPORT_QUOTED_LINE_COUNT_MAX && lines->at + *size < lines->end) {
+    while (!*is_closed && is_whole && *count < GF_IMPORT_QUOTED_LINE_COUNT_MAX &&
+           lines->at + *size < lines->end) {
         const enum gf_rc rc = line_find(lines, *size + 1, size, &is_whole, error);
         if (rc != GF_OK) {
             return rc;
@@ -162,7 +167,8 @@ too_long(struct gf_import_lines *lines, struct gf_import_line *out, struct gf_er
 }
 
 enum gf_rc
-gf_import_lines_next(struct gf_import_lines *lines, struct gf_import_line *out, bool *more_out, struct gf_error *error)
+gf_import_lines_next(struct gf_import_lines *lines, struct gf_import_line *out, bool *more_out,
+                     struct gf_error *error)
 {
     *more_out = false;
     for (;;) {

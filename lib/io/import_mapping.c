@@ -5,7 +5,7 @@
 #include "io/import_build.h"
 #include "io/import_compile.h"
 
-#define CONSTANTS_SIZE 65536
+#define CONSTANTS_SIZE   65536
 #define TARGET_COUNT_MAX 16
 
 static bool
@@ -17,12 +17,14 @@ flag_get(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, c
 
 /* A list of texts, or one text. */
 static const struct gf_span *
-spans_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, uint32_t *count_out)
+spans_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+              uint32_t *count_out)
 {
     const uint32_t count = node->kind == GF_YAML_SEQUENCE ? node->count : 1;
     struct gf_span *const spans = gf_import_compiler_take(compiler, (count + 1) * sizeof *spans);
     for (uint32_t i = 0; spans != NULL && i < count; i++) {
-        const struct gf_yaml_node *const item = node->kind == GF_YAML_SEQUENCE ? node->items[i].value : node;
+        const struct gf_yaml_node *const item =
+            node->kind == GF_YAML_SEQUENCE ? node->items[i].value : node;
         if (item->kind != GF_YAML_SCALAR) {
             gf_import_complain(compiler, item, "must be a text, or a list of texts");
             continue;
@@ -37,34 +39,40 @@ spans_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *no
 
 /* filter: [{column: kwh, empty: true}, {column: type, is_not: [A, B]}] */
 static void
-filters_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_target *target)
+filters_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                struct gf_import_target *target)
 {
     static const char *const keys[] = {"column", "empty", "is", "is_not", NULL};
     if (node == NULL) {
         return;
     }
     if (node->kind != GF_YAML_SEQUENCE) {
-        gf_import_complain(compiler, node, "filter must be a list, such as [{column: kwh, empty: true}]");
+        gf_import_complain(compiler, node,
+                           "filter must be a list, such as [{column: kwh, empty: true}]");
         return;
     }
-    struct gf_import_filter *const filters = gf_import_compiler_take(compiler, (node->count + 1) * sizeof *filters);
+    struct gf_import_filter *const filters =
+        gf_import_compiler_take(compiler, (node->count + 1) * sizeof *filters);
     for (uint32_t i = 0; filters != NULL && i < node->count; i++) {
         const struct gf_yaml_node *const item = node->items[i].value;
         if (!gf_import_keys_check(compiler, item, keys, "filter")) {
             continue;
         }
         const char *const column = gf_import_member_text(compiler, item, "column");
-        const struct gf_yaml_node *const is = gf_yaml_get(item, "is"), *const is_not = gf_yaml_get(item, "is_not");
+        const struct gf_yaml_node *const is = gf_yaml_get(item, "is"), *const is_not = gf_yaml_get(
+                                                                           item, "is_not");
         struct gf_import_filter *const filter = &filters[i];
         filter->is_empty = flag_get(compiler, item, "empty");
         if (column == NULL || filter->is_empty + (is != NULL) + (is_not != NULL) != 1) {
-            gf_import_complain(compiler, item, "a filter needs a column, and one of: empty: true, is, is_not");
+            gf_import_complain(compiler, item,
+                               "a filter needs a column, and one of: empty: true, is, is_not");
             continue;
         }
         gf_import_column_compile(compiler, gf_yaml_get(item, "column"), column, &filter->text);
         filter->is_negated = is_not != NULL;
         if (!filter->is_empty) {
-            filter->values = spans_compile(compiler, is != NULL ? is : is_not, &filter->value_count);
+            filter->values =
+                spans_compile(compiler, is != NULL ? is : is_not, &filter->value_count);
         }
     }
     target->filters = filters;
@@ -73,7 +81,8 @@ filters_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *
 
 /* each: load_b{home} */
 static void
-each_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_target *target)
+each_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+             struct gf_import_target *target)
 {
     compiler->each_name = NULL;
     const char *const text = gf_import_member_text(compiler, node, "each");
@@ -84,13 +93,16 @@ each_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *nod
     const char *const open = strchr(text, '{');
     const char *const close = open == NULL ? NULL : strchr(open, '}');
     if (close == NULL || close == open + 1 || strchr(close, '{') != NULL) {
-        gf_import_complain(compiler, place, "each must be a column name with one {name} in it, such as load_b{home}");
+        gf_import_complain(
+            compiler, place,
+            "each must be a column name with one {name} in it, such as load_b{home}");
         return;
     }
     if (compiler->mapping->format == GF_IMPORT_NDJSON) {
         gf_import_complain(compiler, place, "each is for columns of CSV files");
     }
-    compiler->each_name = gf_import_memory_text(compiler->memory, open + 1, (size_t)(close - open) - 1);
+    compiler->each_name =
+        gf_import_memory_text(compiler->memory, open + 1, (size_t)(close - open) - 1);
     target->each_prefix = gf_import_memory_text(compiler->memory, text, (size_t)(open - text));
     target->each_suffix = gf_import_memory_text(compiler->memory, close + 1, strlen(close + 1));
     compiler->is_out_of_memory |=
@@ -113,7 +125,8 @@ topic_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *no
     if (name == NULL) {
         gf_import_complain(compiler, node, "a target needs a topic, such as meter.readings");
     } else {
-        gf_import_complain(compiler, gf_yaml_get(node, "topic"), "\"%s\" is not an input topic", name);
+        gf_import_complain(compiler, gf_yaml_get(node, "topic"), "\"%s\" is not an input topic",
+                           name);
     }
     if (suggestion.best != NULL) {
         gf_complain_help(compiler->complaints, "did you mean \"%s\"?", suggestion.best);
@@ -133,8 +146,9 @@ currencies_check(struct gf_import_compiler *compiler, const struct gf_import_tar
         for (uint32_t j = 0; j < compiler->currency_count; j++) {
             const struct gf_span code = gf_span_text(compiler->currencies[j].code);
             if (!gf_span_equal(code, rule->text.parts[0].literal)) {
-                gf_import_complain(compiler, compiler->currencies[j].node, "unit is in %s, and currency is %.*s",
-                                   compiler->currencies[j].code, GF_SPAN_PRINT(rule->text.parts[0].literal));
+                gf_import_complain(
+                    compiler, compiler->currencies[j].node, "unit is in %s, and currency is %.*s",
+                    compiler->currencies[j].code, GF_SPAN_PRINT(rule->text.parts[0].literal));
             }
         }
     }
@@ -142,11 +156,13 @@ currencies_check(struct gf_import_compiler *compiler, const struct gf_import_tar
 
 /* Constants go into the prototype; what is left of the rules is done for every row. */
 static void
-constants_fold(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_target *target)
+constants_fold(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+               struct gf_import_target *target)
 {
     const size_t size = gf_topics[target->topic].type->size;
     target->prototype = gf_import_compiler_take(compiler, size);
-    struct gf_import_rule *const rules = gf_import_compiler_take(compiler, (target->rule_count + 1) * sizeof *rules);
+    struct gf_import_rule *const rules =
+        gf_import_compiler_take(compiler, (target->rule_count + 1) * sizeof *rules);
     if (target->prototype == NULL || rules == NULL || compiler->complaints->count > 0) {
         return;
     }
@@ -156,7 +172,8 @@ constants_fold(struct gf_import_compiler *compiler, const struct gf_yaml_node *n
         struct gf_error error = {.text = ""};
         if (!target->rules[i].is_constant) {
             rules[count++] = target->rules[i];
-        } else if (gf_import_rule_apply(&target->rules[i], &row, target->prototype, &error) != GF_IMPORT_RECORD) {
+        } else if (gf_import_rule_apply(&target->rules[i], &row, target->prototype, &error) !=
+                   GF_IMPORT_RECORD) {
             gf_import_complain(compiler, node, "%s: %s", target->rules[i].name, error.text);
         }
     }
@@ -165,17 +182,19 @@ constants_fold(struct gf_import_compiler *compiler, const struct gf_yaml_node *n
 }
 
 static void
-target_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_target *target)
+target_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+               struct gf_import_target *target)
 {
-    static const char *const keys[] = {"topic", "key", "each", "distinct", "filter", "fields", NULL};
+    static const char *const keys[] = {"topic",  "key",    "each", "distinct",
+                                       "filter", "fields", NULL};
     if (!gf_import_keys_check(compiler, node, keys, "a target")) {
         return;
     }
     const int topic = topic_compile(compiler, node);
     compiler->reference_count = 0;
     compiler->currency_count = 0;
-    compiler->references =
-        gf_import_compiler_take(compiler, GF_IMPORT_REFERENCE_COUNT_MAX * sizeof *compiler->references);
+    compiler->references = gf_import_compiler_take(compiler, GF_IMPORT_REFERENCE_COUNT_MAX *
+                                                                 sizeof *compiler->references);
     if (topic < 0 || compiler->references == NULL) {
         return;
     }
@@ -194,7 +213,8 @@ target_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *n
         gf_import_complain(compiler, node, "a target needs fields");
         return;
     }
-    gf_import_rules_compile(compiler, fields, gf_topics[topic].type, &target->rules, &target->rule_count);
+    gf_import_rules_compile(compiler, fields, gf_topics[topic].type, &target->rules,
+                            &target->rule_count);
     currencies_check(compiler, target);
     constants_fold(compiler, fields, target);
     target->references = compiler->references;
@@ -202,7 +222,8 @@ target_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *n
 }
 
 static char
-letter_get(struct gf_import_compiler *compiler, const struct gf_yaml_node *root, const char *key, char otherwise)
+letter_get(struct gf_import_compiler *compiler, const struct gf_yaml_node *root, const char *key,
+           char otherwise)
 {
     const char *const text = gf_import_member_text(compiler, root, key);
     if (text == NULL) {
@@ -212,7 +233,8 @@ letter_get(struct gf_import_compiler *compiler, const struct gf_yaml_node *root,
         return '\t';
     }
     if (strlen(text) != 1 || text[0] == '"') {
-        gf_import_complain(compiler, gf_yaml_get(root, key), "%s must be one character, or tab", key);
+        gf_import_complain(compiler, gf_yaml_get(root, key), "%s must be one character, or tab",
+                           key);
     }
     return text[0];
 }
@@ -236,14 +258,16 @@ columns_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *
 static void
 root_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *root)
 {
-    static const char *const keys[] = {"format",      "delimiter", "decimal_mark", "columns", "time_zone", "ambiguous",
+    static const char *const keys[] = {"format",      "delimiter", "decimal_mark",
+                                       "columns",     "time_zone", "ambiguous",
                                        "nonexistent", "targets",   NULL};
     static const char *const formats[] = {"csv", "ndjson", NULL};
     struct gf_import_mapping *const mapping = compiler->mapping;
     if (!gf_import_keys_check(compiler, root, keys, "the mapping")) {
         return;
     }
-    mapping->format = (enum gf_import_format)gf_import_member_choice(compiler, root, "format", formats, GF_IMPORT_CSV);
+    mapping->format = (enum gf_import_format)gf_import_member_choice(compiler, root, "format",
+                                                                     formats, GF_IMPORT_CSV);
     mapping->delimiter = letter_get(compiler, root, "delimiter", ',');
     mapping->decimal_mark = letter_get(compiler, root, "decimal_mark", '.');
     columns_compile(compiler, gf_yaml_get(root, "columns"));
@@ -251,11 +275,12 @@ root_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *roo
     const struct gf_yaml_node *const targets = gf_yaml_get(root, "targets");
     if (targets == NULL || targets->kind != GF_YAML_SEQUENCE || targets->count == 0 ||
         targets->count > TARGET_COUNT_MAX) {
-        gf_import_complain(compiler, targets == NULL ? root : targets, "targets must be a list of 1 to %d targets",
-                           TARGET_COUNT_MAX);
+        gf_import_complain(compiler, targets == NULL ? root : targets,
+                           "targets must be a list of 1 to %d targets", TARGET_COUNT_MAX);
         return;
     }
-    struct gf_import_target *const list = gf_import_compiler_take(compiler, targets->count * sizeof *list);
+    struct gf_import_target *const list =
+        gf_import_compiler_take(compiler, targets->count * sizeof *list);
     for (uint32_t i = 0; list != NULL && i < targets->count; i++) {
         list[i].index = i;
         target_compile(compiler, targets->items[i].value, &list[i]);
@@ -294,8 +319,8 @@ mapping_compile(const struct gf_yaml *yaml, const char *path, struct gf_import_m
 }
 
 enum gf_rc
-gf_import_mapping_load(const char *path, struct gf_import_mapping *out, struct gf_complaints *complaints,
-                       struct gf_error *error)
+gf_import_mapping_load(const char *path, struct gf_import_mapping *out,
+                       struct gf_complaints *complaints, struct gf_error *error)
 {
     struct gf_yaml *yaml = NULL;
     enum gf_rc rc = gf_yaml_load(path, &yaml, complaints);
@@ -309,8 +334,9 @@ gf_import_mapping_load(const char *path, struct gf_import_mapping *out, struct g
 }
 
 enum gf_rc
-gf_import_mapping_parse(const char *name, const char *text, size_t size, struct gf_import_mapping *out,
-                        struct gf_complaints *complaints, struct gf_error *error)
+gf_import_mapping_parse(const char *name, const char *text, size_t size,
+                        struct gf_import_mapping *out, struct gf_complaints *complaints,
+                        struct gf_error *error)
 {
     struct gf_yaml *yaml = NULL;
     enum gf_rc rc = gf_yaml_parse(name, text, size, &yaml, complaints);

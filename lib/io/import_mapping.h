@@ -1,8 +1,10 @@
-/* Mappings: how the columns of a file become records of topics. A YAML file, compiled once; docs/import.md lists its keys.
+/* Mappings: how the columns of a file become records of topics. A YAML file, compiled once;
+ * docs/import.md lists its keys.
  *
- * A mapping has targets. A target makes records of one topic: a key, and a rule for every field of the topic's record. Rules
- * with nothing of the row in them are evaluated while the mapping is read, into `prototype`, so a wrong constant is an
- * error of the mapping, with its place, and costs a row nothing. */
+ * A mapping has targets. A target makes records of one topic: a key, and a rule for every field of
+ * the topic's record. Rules with nothing of the row in them are evaluated while the mapping is
+ * read, into `prototype`, so a wrong constant is an error of the mapping, with its place, and costs
+ * a row nothing. */
 #ifndef GF_IO_IMPORT_MAPPING_H
 #define GF_IO_IMPORT_MAPPING_H
 
@@ -12,7 +14,8 @@
 #include "io/import_row.h"
 #include "io/import_time.h"
 
-/* A column that a target asks for, by name; `{each}` in the name stands for what the expansion has found. */
+/* A column that a target asks for, by name; `{each}` in the name stands for what the expansion has
+ * found. */
 struct gf_import_reference {
     const char *name;
     bool has_each;
@@ -79,8 +82,8 @@ struct gf_import_target {
     uint32_t rule_count;
     const struct gf_import_reference *references;
     uint32_t reference_count;
-    void *prototype;                       /* record with the constants filled in */
-    const struct gf_import_rule *obis;     /* readings: set to export where a value is */
+    void *prototype;                   /* record with the constants filled in */
+    const struct gf_import_rule *obis; /* readings: set to export where a value is */
 };
 
 enum gf_import_format { GF_IMPORT_CSV, GF_IMPORT_NDJSON };
@@ -98,10 +101,12 @@ struct gf_import_mapping {
 
 /* Errors: GF_E_CONFIG with complaints, GF_E_NO_MEMORY. Free with gf_import_mapping_free. */
 GF_MUST_USE enum gf_rc gf_import_mapping_load(const char *path, struct gf_import_mapping *out,
-                                              struct gf_complaints *complaints, struct gf_error *error);
+                                              struct gf_complaints *complaints,
+                                              struct gf_error *error);
 /* The same from a text; `name` stands for the file. */
 GF_MUST_USE enum gf_rc gf_import_mapping_parse(const char *name, const char *text, size_t size,
-                                               struct gf_import_mapping *out, struct gf_complaints *complaints,
+                                               struct gf_import_mapping *out,
+                                               struct gf_complaints *complaints,
                                                struct gf_error *error);
 void gf_import_mapping_free(struct gf_import_mapping *mapping);
 

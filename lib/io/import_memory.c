@@ -62,7 +62,8 @@ gf_import_compiler_take(struct gf_import_compiler *compiler, size_t size)
 }
 
 void
-gf_import_complain(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, const char *format, ...)
+gf_import_complain(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                   const char *format, ...)
 {
     char text[256];
     va_list arguments;
@@ -73,11 +74,12 @@ gf_import_complain(struct gf_import_compiler *compiler, const struct gf_yaml_nod
 }
 
 bool
-gf_import_keys_check(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, const char *const *names,
-                     const char *what)
+gf_import_keys_check(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                     const char *const *names, const char *what)
 {
     if (node->kind != GF_YAML_MAPPING) {
-        gf_import_complain(compiler, node, "%s must be a mapping, not %s", what, gf_yaml_kind_name(node));
+        gf_import_complain(compiler, node, "%s must be a mapping, not %s", what,
+                           gf_yaml_kind_name(node));
         return false;
     }
     for (uint32_t i = 0; i < node->count; i++) {
@@ -89,7 +91,8 @@ gf_import_keys_check(struct gf_import_compiler *compiler, const struct gf_yaml_n
             gf_suggestion_offer(&suggestion, *name);
         }
         if (!is_known) {
-            gf_complain(compiler->complaints, gf_yaml_place_at(compiler->yaml, item->line, item->column),
+            gf_complain(compiler->complaints,
+                        gf_yaml_place_at(compiler->yaml, item->line, item->column),
                         "unknown key \"%s\" in %s", item->key, what);
             if (suggestion.best != NULL) {
                 gf_complain_help(compiler->complaints, "did you mean \"%s\"?", suggestion.best);
@@ -100,7 +103,8 @@ gf_import_keys_check(struct gf_import_compiler *compiler, const struct gf_yaml_n
 }
 
 const char *
-gf_import_member_text(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, const char *key)
+gf_import_member_text(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                      const char *key)
 {
     const struct gf_yaml_node *const member = gf_yaml_get(node, key);
     if (member == NULL) {
@@ -114,8 +118,8 @@ gf_import_member_text(struct gf_import_compiler *compiler, const struct gf_yaml_
 }
 
 int
-gf_import_member_choice(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, const char *key,
-                        const char *const *names, int otherwise)
+gf_import_member_choice(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                        const char *key, const char *const *names, int otherwise)
 {
     const char *const text = gf_import_member_text(compiler, node, key);
     if (text == NULL) {
@@ -131,7 +135,8 @@ gf_import_member_choice(struct gf_import_compiler *compiler, const struct gf_yam
         const size_t size = strlen(all);
         snprintf(all + size, sizeof all - size, "%s%s", i == 0 ? "" : ", ", names[i]);
     }
-    gf_import_complain(compiler, gf_yaml_get(node, key), "%s: \"%s\" is none of %s", key, text, all);
+    gf_import_complain(compiler, gf_yaml_get(node, key), "%s: \"%s\" is none of %s", key, text,
+                       all);
     if (suggestion.best != NULL) {
         gf_complain_help(compiler->complaints, "did you mean \"%s\"?", suggestion.best);
     }

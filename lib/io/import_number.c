@@ -4,7 +4,8 @@
 
 #include "io/import_number.h"
 
-/* 10^38 fits in 128 bits: 20 digits of the text, 18 of the factor. Digits beyond are remembered as "not zero". */
+/* 10^38 fits in 128 bits: 20 digits of the text, 18 of the factor. Digits beyond are remembered as
+ * "not zero". */
 #define DIGIT_COUNT_MAX 20
 #define SHIFT_MAX       18
 
@@ -83,7 +84,8 @@ round_down(unsigned __int128 magnitude, int down, bool has_rest, bool *is_exact_
 }
 
 enum gf_rc
-gf_import_number_parse(const struct gf_import_number *number, const char *text, size_t size, int64_t *out)
+gf_import_number_parse(const struct gf_import_number *number, const char *text, size_t size,
+                       int64_t *out)
 {
     assert(number->factor > 0);
     struct digits digits = {.magnitude = 0};
@@ -114,7 +116,8 @@ enum gf_rc
 gf_import_number_scale(struct gf_import_number *number, const char *text, size_t size)
 {
     struct digits digits = {.magnitude = 0};
-    if (!digits_scan(text, size, '.', &digits) || digits.is_negative || digits.magnitude == 0 || digits.has_rest) {
+    if (!digits_scan(text, size, '.', &digits) || digits.is_negative || digits.magnitude == 0 ||
+        digits.has_rest) {
         return GF_E_BAD_FIELD;
     }
     for (; digits.magnitude % 10 == 0; digits.decimals--) {
@@ -122,7 +125,8 @@ gf_import_number_scale(struct gf_import_number *number, const char *text, size_t
     }
     const unsigned __int128 factor = digits.magnitude * (unsigned __int128)number->factor;
     const int shift = number->shift - digits.decimals;
-    if (factor > (unsigned __int128)1000000000000000000 || shift > SHIFT_MAX || shift < -2 * SHIFT_MAX) {
+    if (factor > (unsigned __int128)1000000000000000000 || shift > SHIFT_MAX ||
+        shift < -2 * SHIFT_MAX) {
         return GF_E_RANGE;
     }
     number->factor = (int64_t)factor;
@@ -172,7 +176,8 @@ gf_import_unit_choice(const struct gf_type *type)
 
 /* "EUR", "currency" or "cent" of `size` letters. */
 static bool
-money_apply(const char *text, size_t size, struct gf_import_number *number, char currency[GF_IMPORT_CURRENCY_SIZE])
+money_apply(const char *text, size_t size, struct gf_import_number *number,
+            char currency[GF_IMPORT_CURRENCY_SIZE])
 {
     if (size == 4 && memcmp(text, "cent", 4) == 0) {
         number->shift -= 2;
@@ -208,7 +213,8 @@ gf_import_unit_apply(const struct gf_type *type, const char *unit, struct gf_imp
             return GF_E_BAD_FIELD;
         }
         number->shift += strcmp(slash, "/MWh") == 0 ? -3 : strcmp(slash, "/Wh") == 0 ? 3 : 0;
-        const bool is_known = strcmp(slash, "/MWh") == 0 || strcmp(slash, "/kWh") == 0 || strcmp(slash, "/Wh") == 0;
+        const bool is_known =
+            strcmp(slash, "/MWh") == 0 || strcmp(slash, "/kWh") == 0 || strcmp(slash, "/Wh") == 0;
         return is_known ? GF_OK : GF_E_BAD_FIELD;
     }
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {

@@ -12,9 +12,10 @@ last_time(struct gf_source *source, enum gf_topic topic, uint32_t partition)
     uint32_t count = 0;
     struct gf_record record;
     struct gf_error error;
-    if (source->ops->ends(source, topic, partition, &first, &end, &error) != GF_OK || end <= first ||
-        source->ops->read(source, topic, partition, end - 1, end, (struct gf_duration){0}, &record, 1, &count, &next,
-                          &error) != GF_OK ||
+    if (source->ops->ends(source, topic, partition, &first, &end, &error) != GF_OK ||
+        end <= first ||
+        source->ops->read(source, topic, partition, end - 1, end, (struct gf_duration){0}, &record,
+                          1, &count, &next, &error) != GF_OK ||
         count == 0) {
         return GF_TIME_NONE;
     }
@@ -62,9 +63,10 @@ gf_import_past_check(struct gf_import_past *past, const struct gf_import_item *i
     char from[GF_TIME_TEXT_SIZE], to[GF_TIME_TEXT_SIZE];
     gf_time_print(last, from);
     gf_time_print(item->time, to);
-    snprintf(past->text, sizeof past->text,
-             "%s/%u goes back in time, from %s to %s: what comes behind the shard's time may be late",
-             gf_topics[item->topic].name, item->partition, from, to);
+    snprintf(
+        past->text, sizeof past->text,
+        "%s/%u goes back in time, from %s to %s: what comes behind the shard's time may be late",
+        gf_topics[item->topic].name, item->partition, from, to);
     past->is_told[item->topic] = true;
     return true;
 }

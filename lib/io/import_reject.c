@@ -34,7 +34,8 @@ text_write(FILE *file, struct gf_span text)
                 is_valid = gf_import_text_is_valid(gf_span_of(text.data + at, size));
             }
             size = is_valid ? size - 1 : 1;
-            fwrite(is_valid ? (const char *)text.data + at : "\xef\xbf\xbd", is_valid ? size : 3, 1, file);
+            fwrite(is_valid ? (const char *)text.data + at : "\xef\xbf\xbd", is_valid ? size : 3, 1,
+                   file);
         }
         at += size;
     }
@@ -42,8 +43,9 @@ text_write(FILE *file, struct gf_span text)
 }
 
 enum gf_rc
-gf_import_rejects_add(struct gf_import_rejects *rejects, const char *file, uint64_t line, const char *topic,
-                      const char *reason, struct gf_span text, struct gf_error *error)
+gf_import_rejects_add(struct gf_import_rejects *rejects, const char *file, uint64_t line,
+                      const char *topic, const char *reason, struct gf_span text,
+                      struct gf_error *error)
 {
     if (rejects->file == NULL) {
         rejects->file = fopen(rejects->path, "ae");

@@ -7,7 +7,8 @@
 #include "base/hash.h"
 #include "base/span.h"
 
-/* What becomes of a row at a target. Every row has one outcome at each, so that the sums are those of the input. */
+/* What becomes of a row at a target. Every row has one outcome at each, so that the sums are those
+ * of the input. */
 enum gf_import_outcome {
     GF_IMPORT_RECORD,
     GF_IMPORT_REPEATED, /* `distinct` has seen the key: counted as filtered */
@@ -15,7 +16,8 @@ enum gf_import_outcome {
     GF_IMPORT_REJECTED, /* the reason is in the error */
 };
 
-/* A set of 128-bit digests: keys that `distinct` has emitted, wall times that `sequence` has met. */
+/* A set of 128-bit digests: keys that `distinct` has emitted, wall times that `sequence` has met.
+ */
 struct gf_import_seen {
     struct gf_digest *slots;
     uint8_t *used;
@@ -23,7 +25,8 @@ struct gf_import_seen {
 };
 
 /* Puts a digest in; `is_new_out` says whether it was not there. Errors: GF_E_NO_MEMORY. */
-GF_MUST_USE enum gf_rc gf_import_seen_add(struct gf_import_seen *seen, const void *data, size_t size, bool *is_new_out);
+GF_MUST_USE enum gf_rc gf_import_seen_add(struct gf_import_seen *seen, const void *data,
+                                          size_t size, bool *is_new_out);
 /* Is it there? */
 bool gf_import_seen_has(const struct gf_import_seen *seen, const void *data, size_t size);
 void gf_import_seen_fini(struct gf_import_seen *seen);
@@ -37,10 +40,11 @@ struct gf_import_row {
     struct gf_span key;          /* once it is known */
     struct gf_import_seen *seen; /* for `sequence` */
     struct gf_arena *arena;      /* of the row */
-    bool is_export;              /* a rule met a negative value and its mapping says `negative: export` */
+    bool is_export; /* a rule met a negative value and its mapping says `negative: export` */
 };
 
 /* Sets the reason; returns GF_IMPORT_REJECTED. */
-#define GF_IMPORT_REJECT(error, ...) (gf_fail(error, GF_E_BAD_FIELD, __VA_ARGS__), GF_IMPORT_REJECTED)
+#define GF_IMPORT_REJECT(error, ...)                                                               \
+    (gf_fail(error, GF_E_BAD_FIELD, __VA_ARGS__), GF_IMPORT_REJECTED)
 
 #endif

@@ -18,7 +18,8 @@ type_is_time(const struct gf_type *type)
 static bool
 type_is_number(const struct gf_type *type)
 {
-    return (type->kind == GF_KIND_INT || type->kind == GF_KIND_LONG || type->kind == GF_KIND_DOUBLE) &&
+    return (type->kind == GF_KIND_INT || type->kind == GF_KIND_LONG ||
+            type->kind == GF_KIND_DOUBLE) &&
            !type_is_time(type);
 }
 
@@ -47,7 +48,8 @@ unit_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *nod
         return;
     }
     if (gf_import_unit_apply(rule->type, unit, &rule->number, currency) != GF_OK) {
-        gf_import_complain(compiler, node, "%s: unit \"%s\" is none of %s", rule->name, unit, choice);
+        gf_import_complain(compiler, node, "%s: unit \"%s\" is none of %s", rule->name, unit,
+                           choice);
         return;
     }
     if (currency[0] != '\0' && compiler->currency_count < GF_IMPORT_CURRENCY_COUNT_MAX) {
@@ -72,7 +74,8 @@ number_init(const struct gf_import_compiler *compiler, struct gf_import_rule *ru
 
 /* Evaluates what has nothing of a row in it, so that errors show now. */
 static void
-constant_check(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, const struct gf_import_rule *rule)
+constant_check(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+               const struct gf_import_rule *rule)
 {
     _Alignas(16) uint8_t scratch[64] = {0};
     struct gf_import_rule probe = *rule;
@@ -94,9 +97,11 @@ constant_check(struct gf_import_compiler *compiler, const struct gf_yaml_node *n
     }
 }
 
-/* A scalar stands for a text with columns in it; a constant amount has its unit behind it: "0.001 kWh". */
+/* A scalar stands for a text with columns in it; a constant amount has its unit behind it: "0.001
+ * kWh". */
 static void
-scalar_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_rule *rule)
+scalar_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+               struct gf_import_rule *rule)
 {
     const char *const space = type_is_number(rule->type) ? strrchr(node->text, ' ') : NULL;
     rule->time = (struct gf_import_time){.zone = gf_zone_utc(), .format = GF_IMPORT_TIME_RFC3339};
@@ -104,8 +109,8 @@ scalar_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *n
         unit_compile(compiler, node, space == NULL ? NULL : space + 1, rule);
         rule->number.decimal_mark = '.';
     }
-    char *const text = gf_import_memory_text(compiler->memory, node->text,
-                                             space == NULL ? node->size : (size_t)(space - node->text));
+    char *const text = gf_import_memory_text(
+        compiler->memory, node->text, space == NULL ? node->size : (size_t)(space - node->text));
     if (text == NULL) {
         compiler->is_out_of_memory = true;
         return;
@@ -126,7 +131,8 @@ span_keep(struct gf_import_compiler *compiler, const char *text)
 }
 
 static void
-map_symbol_check(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, const struct gf_type *type)
+map_symbol_check(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                 const struct gf_type *type)
 {
     for (uint32_t i = 0; i < type->symbol_count; i++) {
         if (strcmp(type->symbols[i], node->text) == 0) {
@@ -140,13 +146,17 @@ map_symbol_check(struct gf_import_compiler *compiler, const struct gf_yaml_node 
 
 /* map: {"48": ACTUAL, default: ESTIMATED} */
 static void
-map_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *map, struct gf_import_rule *rule)
+map_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *map,
+            struct gf_import_rule *rule)
 {
     if (map->kind != GF_YAML_MAPPING || map->count == 0) {
-        gf_import_complain(compiler, map, "map must be a mapping of texts, such as {\"1\": ACTUAL, default: ESTIMATED}");
+        gf_import_complain(
+            compiler, map,
+            "map must be a mapping of texts, such as {\"1\": ACTUAL, default: ESTIMATED}");
         return;
     }
-    struct gf_import_pair *const pairs = gf_import_compiler_take(compiler, map->count * sizeof *pairs);
+    struct gf_import_pair *const pairs =
+        gf_import_compiler_take(compiler, map->count * sizeof *pairs);
     for (uint32_t i = 0; pairs != NULL && i < map->count; i++) {
         const struct gf_yaml_node *const value = map->items[i].value;
         if (value->kind != GF_YAML_SCALAR) {
@@ -158,15 +168,16 @@ map_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *map,
             rule->has_map_default = true;
             rule->map_default = span_keep(compiler, value->text);
         } else {
-            pairs[rule->map_count++] = (struct gf_import_pair){span_keep(compiler, map->items[i].key),
-                                                               span_keep(compiler, value->text)};
+            pairs[rule->map_count++] = (struct gf_import_pair){
+                span_keep(compiler, map->items[i].key), span_keep(compiler, value->text)};
         }
     }
     rule->map = pairs;
 }
 
 static void
-source_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_rule *rule)
+source_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+               struct gf_import_rule *rule)
 {
     const char *const column = gf_import_member_text(compiler, node, "column");
     const struct gf_yaml_node *const value = gf_yaml_get(node, "value");
@@ -188,19 +199,26 @@ source_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *n
 
 /* {column: kwh, unit: Wh, …} */
 static void
-detailed_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_rule *rule)
+detailed_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+                 struct gf_import_rule *rule)
 {
     static const char *const text_keys[] = {"column", "value", "empty", "map", NULL};
-    static const char *const number_keys[] = {"column", "value", "empty", "map", "unit", "scale", "negative", NULL};
+    static const char *const number_keys[] = {"column", "value", "empty",    "map",
+                                              "unit",   "scale", "negative", NULL};
     static const char *const time_keys[] = {"column", "value", "empty", GF_IMPORT_TIME_KEYS, NULL};
     static const char *const empties[] = {"reject", "filter", "null", NULL};
     static const char *const negatives[] = {"reject", "export", "allow", NULL};
     const bool is_time = type_is_time(rule->type), is_number = type_is_number(rule->type);
-    gf_import_keys_check(compiler, node, is_time ? time_keys : is_number ? number_keys : text_keys, rule->name);
+    gf_import_keys_check(compiler, node,
+                         is_time     ? time_keys
+                         : is_number ? number_keys
+                                     : text_keys,
+                         rule->name);
     source_compile(compiler, node, rule);
     const bool is_nullable = rule->has_offset >= 0;
     rule->empty = (enum gf_import_empty)gf_import_member_choice(
-        compiler, node, "empty", empties, is_nullable ? GF_IMPORT_EMPTY_NULL : GF_IMPORT_EMPTY_REJECT);
+        compiler, node, "empty", empties,
+        is_nullable ? GF_IMPORT_EMPTY_NULL : GF_IMPORT_EMPTY_REJECT);
     if (rule->empty == GF_IMPORT_EMPTY_NULL && !is_nullable) {
         gf_import_complain(compiler, gf_yaml_get(node, "empty"), "%s cannot be null", rule->name);
     }
@@ -213,11 +231,14 @@ detailed_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node 
     if (is_number) {
         const struct gf_yaml_node *const unit = gf_yaml_get(node, "unit");
         const char *const scale = gf_import_member_text(compiler, node, "scale");
-        unit_compile(compiler, unit != NULL ? unit : node, gf_import_member_text(compiler, node, "unit"), rule);
+        unit_compile(compiler, unit != NULL ? unit : node,
+                     gf_import_member_text(compiler, node, "unit"), rule);
         if (scale != NULL && gf_import_number_scale(&rule->number, scale, strlen(scale)) != GF_OK) {
-            gf_import_complain(compiler, gf_yaml_get(node, "scale"), "\"%s\" is not a positive decimal", scale);
+            gf_import_complain(compiler, gf_yaml_get(node, "scale"),
+                               "\"%s\" is not a positive decimal", scale);
         }
-        const int negative = gf_import_member_choice(compiler, node, "negative", negatives, rule->negative_is_allowed ? 2 : 0);
+        const int negative = gf_import_member_choice(compiler, node, "negative", negatives,
+                                                     rule->negative_is_allowed ? 2 : 0);
         rule->negative_is_export = negative == 1;
         rule->negative_is_allowed = negative == 2;
     }
@@ -227,16 +248,19 @@ detailed_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node 
 }
 
 static void
-array_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_rule *rule)
+array_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+              struct gf_import_rule *rule)
 {
     if (node->kind != GF_YAML_SEQUENCE) {
         gf_import_complain(compiler, node, "%s must be a list", rule->name);
         return;
     }
-    struct gf_import_rule *const items = gf_import_compiler_take(compiler, (node->count + 1) * sizeof *items);
+    struct gf_import_rule *const items =
+        gf_import_compiler_take(compiler, (node->count + 1) * sizeof *items);
     rule->is_constant = true;
     for (uint32_t i = 0; items != NULL && i < node->count; i++) {
-        items[i] = (struct gf_import_rule){.name = rule->name, .type = rule->type->item, .has_offset = -1};
+        items[i] =
+            (struct gf_import_rule){.name = rule->name, .type = rule->type->item, .has_offset = -1};
         rule_compile(compiler, node->items[i].value, &items[i]);
         rule->is_constant &= items[i].is_constant;
     }
@@ -245,7 +269,8 @@ array_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *no
 }
 
 static void
-rule_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node, struct gf_import_rule *rule)
+rule_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
+             struct gf_import_rule *rule)
 {
     number_init(compiler, rule);
     if (rule->type->kind == GF_KIND_ARRAY) {
@@ -261,12 +286,14 @@ rule_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *nod
     } else if (node->kind == GF_YAML_SCALAR) {
         scalar_compile(compiler, node, rule);
     } else {
-        gf_import_complain(compiler, node, "%s must be a value, or a mapping with `column`", rule->name);
+        gf_import_complain(compiler, node, "%s must be a value, or a mapping with `column`",
+                           rule->name);
     }
 }
 
 static const struct gf_field *
-field_find(struct gf_import_compiler *compiler, const struct gf_type *type, const struct gf_yaml_item *item)
+field_find(struct gf_import_compiler *compiler, const struct gf_type *type,
+           const struct gf_yaml_item *item)
 {
     struct gf_suggestion suggestion = {.wrong = item->key};
     for (uint32_t i = 0; i < type->field_count; i++) {
@@ -285,14 +312,16 @@ field_find(struct gf_import_compiler *compiler, const struct gf_type *type, cons
 
 void
 gf_import_rules_compile(struct gf_import_compiler *compiler, const struct gf_yaml_node *node,
-                        const struct gf_type *type, const struct gf_import_rule **rules_out, uint32_t *count_out)
+                        const struct gf_type *type, const struct gf_import_rule **rules_out,
+                        uint32_t *count_out)
 {
     assert(type->kind == GF_KIND_RECORD);
     if (node->kind != GF_YAML_MAPPING) {
         gf_import_complain(compiler, node, "%s must be a mapping of its fields", type->name);
         return;
     }
-    struct gf_import_rule *const rules = gf_import_compiler_take(compiler, (node->count + 1) * sizeof *rules);
+    struct gf_import_rule *const rules =
+        gf_import_compiler_take(compiler, (node->count + 1) * sizeof *rules);
     uint32_t count = 0;
     for (uint32_t i = 0; rules != NULL && i < node->count; i++) {
         const struct gf_yaml_item *const item = &node->items[i];
@@ -300,14 +329,18 @@ gf_import_rules_compile(struct gf_import_compiler *compiler, const struct gf_yam
         if (field == NULL || (field->has_offset >= 0 && gf_yaml_is_null(item->value))) {
             continue;
         }
-        rules[count] = (struct gf_import_rule){
-            .name = field->name, .type = field->type, .offset = field->offset, .has_offset = field->has_offset};
+        rules[count] = (struct gf_import_rule){.name = field->name,
+                                               .type = field->type,
+                                               .offset = field->offset,
+                                               .has_offset = field->has_offset};
         rule_compile(compiler, item->value, &rules[count++]);
     }
     for (uint32_t i = 0; i < type->field_count; i++) {
         const struct gf_field *const field = &type->fields[i];
-        if (!field->has_default && field->has_offset < 0 && gf_yaml_get(node, field->name) == NULL) {
-            gf_import_complain(compiler, node, "%s needs the field \"%s\"", type->name, field->name);
+        if (!field->has_default && field->has_offset < 0 &&
+            gf_yaml_get(node, field->name) == NULL) {
+            gf_import_complain(compiler, node, "%s needs the field \"%s\"", type->name,
+                               field->name);
             gf_complain_help(compiler->complaints, "%s", field->doc);
         }
     }

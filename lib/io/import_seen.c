@@ -21,7 +21,8 @@ slot_of(const struct gf_import_seen *seen, const struct gf_digest *digest)
 static enum gf_rc
 seen_grow(struct gf_import_seen *seen)
 {
-    struct gf_import_seen grown = {.room = seen->room == 0 ? ROOM_MIN : 2 * seen->room, .count = seen->count};
+    struct gf_import_seen grown = {.room = seen->room == 0 ? ROOM_MIN : 2 * seen->room,
+                                   .count = seen->count};
     grown.slots = malloc(grown.room * sizeof *grown.slots);
     grown.used = calloc(grown.room, 1);
     if (grown.slots == NULL || grown.used == NULL) {

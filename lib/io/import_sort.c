@@ -43,7 +43,8 @@ struct gf_import_sort {
 };
 
 enum gf_rc
-gf_import_sort_new(const char *folder, uint64_t memory, struct gf_import_sort **out, struct gf_error *error)
+gf_import_sort_new(const char *folder, uint64_t memory, struct gf_import_sort **out,
+                   struct gf_error *error)
 {
     struct gf_import_sort *const sort = calloc(1, sizeof *sort);
     if (sort == NULL || strlen(folder) >= sizeof sort->folder) {
@@ -91,7 +92,8 @@ gf_import_sort_run_count(const struct gf_import_sort *sort)
 static int
 place_compare(uint32_t place_a, int64_t time_a, uint32_t place_b, int64_t time_b)
 {
-    return place_a != place_b ? (place_a > place_b) - (place_a < place_b) : (time_a > time_b) - (time_a < time_b);
+    return place_a != place_b ? (place_a > place_b) - (place_a < place_b)
+                              : (time_a > time_b) - (time_a < time_b);
 }
 
 static int
@@ -227,7 +229,8 @@ run_is_before(const struct gf_import_sort *sort, uint32_t a, uint32_t b)
 {
     const struct head *const left = (const struct head *)sort->runs[a].item;
     const struct head *const right = (const struct head *)sort->runs[b].item;
-    const int order = place_compare(head_place(left), left->time_us, head_place(right), right->time_us);
+    const int order =
+        place_compare(head_place(left), left->time_us, head_place(right), right->time_us);
     return order != 0 ? order < 0 : a < b; /* a lower run came earlier */
 }
 
@@ -335,7 +338,8 @@ room_make(struct gf_import_sort *sort, size_t size)
 }
 
 enum gf_rc
-gf_import_sort_add(struct gf_import_sort *sort, const struct gf_import_item *item, struct gf_error *error)
+gf_import_sort_add(struct gf_import_sort *sort, const struct gf_import_item *item,
+                   struct gf_error *error)
 {
     const size_t bytes = (size_t)item->key.size + item->value.size;
     const size_t size = (sizeof(struct head) + bytes + 7) & ~(size_t)7;
@@ -375,7 +379,8 @@ gf_import_sort_add(struct gf_import_sort *sort, const struct gf_import_item *ite
 }
 
 enum gf_rc
-gf_import_sort_drain(struct gf_import_sort *sort, gf_import_give give, void *context, struct gf_error *error)
+gf_import_sort_drain(struct gf_import_sort *sort, gf_import_give give, void *context,
+                     struct gf_error *error)
 {
     enum gf_rc rc = GF_OK;
     if (sort->run_count == 0) {

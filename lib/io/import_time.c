@@ -31,7 +31,8 @@ digits_take(const char **text, const char *end, int count, int *out)
     return true;
 }
 
-/* The element that `pattern` starts with: its letters, or 0 for a character that stands for itself. */
+/* The element that `pattern` starts with: its letters, or 0 for a character that stands for itself.
+ */
 static int
 element_size(const char *pattern)
 {
@@ -119,14 +120,16 @@ wall_parse(const char *pattern, const char *text, size_t size, struct wall *out)
     if (text < end && *text == '.' && pattern[-1] == 'S' && !fraction_take(&text, end, &parts.us)) {
         return false;
     }
-    if (text != end || parts.month < 1 || parts.month > 12 || parts.day < 1 || parts.minute > 59 || parts.second > 59) {
+    if (text != end || parts.month < 1 || parts.month > 12 || parts.day < 1 || parts.minute > 59 ||
+        parts.second > 59) {
         return false;
     }
     int32_t year = 0;
     uint32_t month = 0, day = 0;
     out->day = gf_days_from_date(parts.year, (uint32_t)parts.month, (uint32_t)parts.day);
     gf_date_from_days(out->day, &year, &month, &day);
-    out->us = parts.hour * GF_US_PER_HOUR + parts.minute * GF_US_PER_MINUTE + parts.second * GF_US_PER_S + parts.us;
+    out->us = parts.hour * GF_US_PER_HOUR + parts.minute * GF_US_PER_MINUTE +
+              parts.second * GF_US_PER_S + parts.us;
     return month == (uint32_t)parts.month && day == (uint32_t)parts.day && out->us <= GF_US_PER_DAY;
 }
 
@@ -141,8 +144,8 @@ wall_of(const struct gf_zone *zone, struct gf_time time)
 
 /* Which of the two instants of a wall time that happens twice. */
 static enum gf_import_outcome
-sequence_choose(const struct gf_import_time *rule, const struct gf_import_row *row, struct wall wall, bool *later_out,
-                struct gf_error *error)
+sequence_choose(const struct gf_import_time *rule, const struct gf_import_row *row,
+                struct wall wall, bool *later_out, struct gf_error *error)
 {
     struct {
         int64_t day, us, id;
@@ -150,7 +153,8 @@ sequence_choose(const struct gf_import_time *rule, const struct gf_import_row *r
     } mark = {wall.day, wall.us, (int64_t)rule->id * 4, gf_digest_of(row->key.data, row->key.size)};
     for (int pass = 0; pass < 2; pass++, mark.id++) {
         bool is_new = false;
-        if (row->seen == NULL || gf_import_seen_add(row->seen, &mark, sizeof mark, &is_new) != GF_OK) {
+        if (row->seen == NULL ||
+            gf_import_seen_add(row->seen, &mark, sizeof mark, &is_new) != GF_OK) {
             return GF_IMPORT_REJECT(error, "no memory to remember times that happen twice");
         }
         if (is_new) {
@@ -162,20 +166,20 @@ sequence_choose(const struct gf_import_time *rule, const struct gf_import_row *r
 }
 
 static enum gf_import_outcome
-wall_place(const struct gf_import_time *rule, const struct gf_import_row *row, struct wall wall, struct gf_span text,
-           struct gf_time *out, struct gf_error *error)
+wall_place(const struct gf_import_time *rule, const struct gf_import_row *row, struct wall wall,
+           struct gf_span text, struct gf_time *out, struct gf_error *error)
 {
     bool is_ambiguous = false, later = rule->ambiguous == GF_IMPORT_AMBIGUOUS_LATER;
     if (gf_time_from_local(rule->zone, wall.day, wall.us, later, out, &is_ambiguous) != GF_OK) {
         if (rule->nonexistent_is_filtered) {
             return GF_IMPORT_FILTERED;
         }
-        return GF_IMPORT_REJECT(error, "local time \"%.*s\" does not exist in %s: clocks skip it", GF_SPAN_PRINT(text),
-                                rule->zone->name);
+        return GF_IMPORT_REJECT(error, "local time \"%.*s\" does not exist in %s: clocks skip it",
+                                GF_SPAN_PRINT(text), rule->zone->name);
     }
     if (is_ambiguous && rule->ambiguous == GF_IMPORT_AMBIGUOUS_REJECT) {
-        return GF_IMPORT_REJECT(error, "local time \"%.*s\" happens twice in %s: set `ambiguous`", GF_SPAN_PRINT(text),
-                                rule->zone->name);
+        return GF_IMPORT_REJECT(error, "local time \"%.*s\" happens twice in %s: set `ambiguous`",
+                                GF_SPAN_PRINT(text), rule->zone->name);
     }
     if (is_ambiguous && rule->ambiguous == GF_IMPORT_AMBIGUOUS_SEQUENCE) {
         const enum gf_import_outcome outcome = sequence_choose(rule, row, wall, &later, error);
@@ -191,8 +195,8 @@ wall_place(const struct gf_import_time *rule, const struct gf_import_row *row, s
 
 /* A text that is not a wall time, to an instant. */
 static bool
-instant_parse(const struct gf_import_time *rule, const struct gf_import_row *row, struct gf_span text,
-              struct gf_time *out)
+instant_parse(const struct gf_import_time *rule, const struct gf_import_row *row,
+              struct gf_span text, struct gf_time *out)
 {
     if (rule->format == GF_IMPORT_TIME_ROW) {
         int64_t us = 0;
@@ -203,25 +207,29 @@ instant_parse(const struct gf_import_time *rule, const struct gf_import_row *row
         return true;
     }
     if (rule->format == GF_IMPORT_TIME_EPOCH) {
-        const struct gf_import_number number = {.factor = 1, .shift = rule->epoch_shift, .decimal_mark = '.'};
-        return gf_import_number_parse(&number, (const char *)text.data, text.size, &out->us) == GF_OK;
+        const struct gf_import_number number = {
+            .factor = 1, .shift = rule->epoch_shift, .decimal_mark = '.'};
+        return gf_import_number_parse(&number, (const char *)text.data, text.size, &out->us) ==
+               GF_OK;
     }
     return gf_time_parse((const char *)text.data, text.size, out) == GF_OK;
 }
 
 enum gf_import_outcome
-gf_import_time_apply(const struct gf_import_time *rule, const struct gf_import_row *row, struct gf_span text,
-                     struct gf_time *out, struct gf_error *error)
+gf_import_time_apply(const struct gf_import_time *rule, const struct gf_import_row *row,
+                     struct gf_span text, struct gf_time *out, struct gf_error *error)
 {
     struct wall wall = {.day = 0};
     bool is_wall = rule->format == GF_IMPORT_TIME_PATTERN;
-    const bool is_read = is_wall ? wall_parse(rule->pattern, (const char *)text.data, text.size, &wall)
-                                 : instant_parse(rule, row, text, out);
+    const bool is_read = is_wall
+                             ? wall_parse(rule->pattern, (const char *)text.data, text.size, &wall)
+                             : instant_parse(rule, row, text, out);
     if (!is_read || (!is_wall && !gf_time_is_valid(*out))) {
         return GF_IMPORT_REJECT(error, "\"%.*s\" is not a time like %s", GF_SPAN_PRINT(text),
                                 is_wall ? rule->pattern
-                                        : (rule->format == GF_IMPORT_TIME_EPOCH ? "a number since 1970"
-                                                                                : "2016-01-02T03:04:05Z"));
+                                        : (rule->format == GF_IMPORT_TIME_EPOCH
+                                               ? "a number since 1970"
+                                               : "2016-01-02T03:04:05Z"));
     }
     if (!is_wall && (rule->shift_days != 0 || rule->has_at)) {
         wall = wall_of(rule->zone, *out);
@@ -237,7 +245,8 @@ gf_import_time_apply(const struct gf_import_time *rule, const struct gf_import_r
     }
     *out = gf_time_add(*out, rule->shift);
     if (!gf_time_is_valid(*out)) {
-        return GF_IMPORT_REJECT(error, "time \"%.*s\" is outside [1970, 2200)", GF_SPAN_PRINT(text));
+        return GF_IMPORT_REJECT(error, "time \"%.*s\" is outside [1970, 2200)",
+                                GF_SPAN_PRINT(text));
     }
     return GF_IMPORT_RECORD;
 }
@@ -257,7 +266,8 @@ gf_import_duration_parse(const char *text, int32_t *days_out, struct gf_duration
     }
     value = text[0] == '-' ? -value : value;
     for (size_t i = 0; count > 0 && i < sizeof(units) / sizeof(units[0]); i++) {
-        if (at[0] == units[i].letter && at[1] == '\0' && !(at[0] == 'd' && (value > 100000 || value < -100000))) {
+        if (at[0] == units[i].letter && at[1] == '\0' &&
+            !(at[0] == 'd' && (value > 100000 || value < -100000))) {
             *days_out = units[i].us == 0 ? (int32_t)value : 0;
             *out = (struct gf_duration){value * units[i].us};
             return GF_OK;
@@ -276,7 +286,8 @@ gf_import_day_time_parse(const char *text, int64_t *us_out)
         return GF_E_BAD_FIELD;
     }
     memcpy(whole + 11, text, size + 1);
-    if (!wall_parse(size == 5 ? "YYYY-MM-DD HH:MM" : "YYYY-MM-DD HH:MM:SS", whole, 11 + size, &wall)) {
+    if (!wall_parse(size == 5 ? "YYYY-MM-DD HH:MM" : "YYYY-MM-DD HH:MM:SS", whole, 11 + size,
+                    &wall)) {
         return GF_E_BAD_FIELD;
     }
     *us_out = wall.us;

@@ -96,17 +96,21 @@ fatal_rc(struct kafka_sink *self, rd_kafka_resp_err_t code)
                                                                                  : GF_E_UNKNOWN_OUTCOME;
 }
 
+static const char *
+advice_of(enum gf_rc rc)
+{
+    return rc == GF_E_FENCED ? "another instance runs under this id, or the transaction was open for too long"
+                             : "the producer must be made anew and the journal read";
+}
+
 /* Consumes `failure` of an open transaction when aborting cannot help (any more). */
 static enum gf_rc
 sink_fail(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what, struct gf_error *error)
 {
     const rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
     const enum gf_rc rc = fatal_rc(self, code);
-    const char *const advice =
-        rc == GF_E_FENCED ? "another instance runs under this id, or the transaction was open for too long"
-                          : "the producer must be made anew and the journal read";
     gf_fail(error, rc, "Kafka transaction of '%s': %s: %s; %s", self->config->transactional_id, what,
-            rd_kafka_error_string(failure), advice);
+            rd_kafka_error_string(failure), advice_of(rc));
     rd_kafka_error_destroy(failure);
     return sink_break(self, rc);
 }
@@ -170,8 +174,9 @@ append_fail(struct kafka_sink *self, const struct gf_output *output, rd_kafka_re
     }
     if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__FENCED) {
         const enum gf_rc rc = fatal_rc(self, code);
-        return gf_fail(error, sink_break(self, rc), "output to %s/%u: %s", name, output->partition,
-                       rd_kafka_err2str(code));
+        return gf_fail(error, sink_break(self, rc), "Kafka transaction of '%s': output to %s/%u: %s; %s",
+                       self->config->transactional_id, name, output->partition, rd_kafka_err2str(code),
+                       advice_of(rc));
     }
     if (gf_kafka_rc(code) == GF_E_NOT_FOUND || gf_kafka_rc(code) == GF_E_CONFIG) {
         return gf_kafka_fail(&self->producer.client, code, error, "output to %s/%u", name, output->partition);

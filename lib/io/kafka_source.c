@@ -4,11 +4,11 @@
 
 #include "codec/records.h"
 #include "io/kafka_client.h"
+#include "io/kafka_offsets.h"
 #include "io/kafka_source.h"
 #include "io/kafka_window.h"
 
-#define PUMP_COUNT    4096
-#define RETRY_WAIT_MS 50
+#define PUMP_COUNT 4096
 
 struct source_partition {
     struct gf_kafka_window window;
@@ -24,7 +24,10 @@ struct source_topic {
 struct kafka_source {
     struct gf_source source;
     struct gf_kafka_client committed;
-    struct gf_kafka_client uncommitted; /* opened when the journal's end is first asked for */
+    /* These two fetch nothing, so that a question does not wait behind a fetch that waits for
+     * records. Opened when they are first needed. */
+    struct gf_kafka_client asking;      /* read_committed: ends of inputs */
+    struct gf_kafka_client uncommitted; /* ends of journals */
     struct source_topic topics[GF_TOPIC_COUNT];
     rd_kafka_message_t *messages[PUMP_COUNT];
 };
@@ -43,7 +46,8 @@ wait_ms_of(struct gf_duration wait)
 }
 
 static enum gf_rc
-topic_at(struct kafka_source *self, enum gf_topic topic, struct source_topic **out, struct gf_error *error)
+topic_at(struct kafka_source *self, enum gf_topic topic, struct source_topic **out,
+         struct gf_error *error)
 {
     assert((unsigned)topic < GF_TOPIC_COUNT);
     struct source_topic *const entry = &self->topics[topic];
@@ -120,67 +124,34 @@ partition_start(struct kafka_source *self, struct source_partition *partition, i
     if (rd_kafka_consume_start_queue(topic->handle, number, offset, queue) != 0) {
         const rd_kafka_resp_err_t code = rd_kafka_last_error();
         rd_kafka_queue_destroy(queue);
-        return gf_kafka_fail(&self->committed, code, error, "%s/%d", rd_kafka_topic_name(topic->handle),
-                             number);
+        return gf_kafka_fail(&self->committed, code, error, "%s/%d",
+                             rd_kafka_topic_name(topic->handle), number);
     }
     partition->queue = queue;
     return GF_OK;
 }
 
-/* The offset that Kafka's list-offsets request names for `time_ms`: also RD_KAFKA_OFFSET_BEGINNING and _END,
- * the latter by the handle's isolation level. rd_kafka_query_watermark_offsets of librdkafka 2.0.2 would wait
- * for ever for a broker that is down. */
+/* The handle that answers for a topic: a journal's end is its high watermark. */
 static enum gf_rc
-offset_query(struct gf_kafka_client *client, const char *name, uint32_t partition, int64_t time_ms,
-             int64_t *offset_out, struct gf_error *error)
+client_for(struct kafka_source *self, enum gf_topic topic, struct gf_kafka_client **out,
+           struct gf_error *error)
 {
-    const int64_t deadline_us = gf_kafka_now_us() + (int64_t)gf_kafka_timeout_ms(client->config) * 1000;
-    rd_kafka_topic_partition_list_t *const list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *const entry =
-        rd_kafka_topic_partition_list_add(list, name, (int32_t)partition);
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-    bool is_again = true;
-    while (is_again) {
-        const int64_t left_ms = (deadline_us - gf_kafka_now_us()) / 1000;
-        entry->offset = time_ms;
-        entry->err = RD_KAFKA_RESP_ERR_NO_ERROR;
-        code = rd_kafka_offsets_for_times(client->handle, list, left_ms < 1 ? 1 : (int)left_ms);
-        code = code == RD_KAFKA_RESP_ERR_NO_ERROR ? entry->err : code;
-        is_again = code != RD_KAFKA_RESP_ERR_NO_ERROR && gf_kafka_rc(code) == GF_E_UNAVAILABLE &&
-                   gf_kafka_now_us() < deadline_us;
-        rd_kafka_poll(client->handle, is_again ? RETRY_WAIT_MS : 0);
+    const bool is_journal = topic == GF_TOPIC_JOURNAL;
+    struct gf_kafka_client *const client = is_journal ? &self->uncommitted : &self->asking;
+    *out = client;
+    if (client->handle != NULL) {
+        return GF_OK;
     }
-    const int64_t offset = entry->offset;
-    rd_kafka_topic_partition_list_destroy(list);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return gf_kafka_fail(client, code, error, "ends of %s/%u", name, partition);
-    }
-    gf_kafka_client_heard(client);
-    *offset_out = offset;
-    return GF_OK;
+    const enum gf_kafka_role role =
+        is_journal ? GF_KAFKA_READ_UNCOMMITTED : GF_KAFKA_READ_COMMITTED;
+    rd_kafka_conf_t *conf = NULL;
+    const enum gf_rc rc = gf_kafka_conf_new(self->committed.config, role, &conf, error);
+    return rc != GF_OK ? rc
+                       : gf_kafka_client_open(client, self->committed.config, role, conf, error);
 }
 
-static enum gf_rc
-ends_query(struct gf_kafka_client *client, const char *name, uint32_t partition, int64_t *first_out,
-           int64_t *end_out, struct gf_error *error)
-{
-    int64_t first = 0, end = 0;
-    enum gf_rc rc = offset_query(client, name, partition, RD_KAFKA_OFFSET_BEGINNING, &first, error);
-    if (rc == GF_OK) {
-        rc = offset_query(client, name, partition, RD_KAFKA_OFFSET_END, &end, error);
-    }
-    if (rc != GF_OK) {
-        return rc;
-    }
-    assert(first >= 0);
-    *first_out = first;
-    /* The last stable offset may be behind a first offset that was just moved. */
-    *end_out = end > first ? end : first;
-    return GF_OK;
-}
-
-/* The broker does not have the offset that we fetch from. `wanted` is the reader's. A reference topic begins
- * where the log begins, if that is not behind the reader. */
+/* The broker does not have the offset that we fetch from. `wanted` is the reader's. A reference
+ * topic begins where the log begins, if that is not behind the reader. */
 static enum gf_rc
 partition_lost(struct kafka_source *self, struct source_partition *partition, int64_t wanted,
                struct gf_error *error)
@@ -188,40 +159,48 @@ partition_lost(struct kafka_source *self, struct source_partition *partition, in
     const char *const name = rd_kafka_topic_name(self->topics[partition->window.topic].handle);
     const uint32_t number = partition->window.partition;
     int64_t first = 0, end = 0;
-    const enum gf_rc rc = ends_query(&self->committed, name, number, &first, &end, error);
+    struct gf_kafka_client *client = NULL;
+    enum gf_rc rc = client_for(self, (enum gf_topic)partition->window.topic, &client, error);
+    if (rc == GF_OK) {
+        rc = gf_kafka_ends_query(client, name, number, &first, &end, error);
+    }
     if (rc != GF_OK) {
         return rc;
     }
     if (partition->window.is_keeping && partition->window.to == 0 && first > 0 && wanted >= first) {
         return partition_start(self, partition, first, error);
     }
-    return gf_fail(error, GF_E_LOST, "%s/%u: offset %lld is needed, but the topic holds %lld to %lld; %s",
-                   name, number, (long long)wanted, (long long)first, (long long)end,
+    return gf_fail(error, GF_E_LOST,
+                   "%s/%u: offset %lld is needed, but the topic holds %lld to %lld; %s", name,
+                   number, (long long)wanted, (long long)first, (long long)end,
                    wanted < first ? "restore a newer snapshot, or raise the retention of the topic"
                                   : "the topic was made anew or lost its end: restore the topic");
 }
 
 static enum gf_rc
-message_error(struct kafka_source *self, struct source_partition *partition, rd_kafka_resp_err_t code,
-              int64_t wanted, struct gf_error *error)
+message_error(struct kafka_source *self, struct source_partition *partition,
+              rd_kafka_resp_err_t code, int64_t wanted, struct gf_error *error)
 {
     const struct source_topic *const topic = &self->topics[partition->window.topic];
-    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+        code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
         partition_stop(topic, partition);
         return partition_lost(self, partition, wanted, error);
     }
     if (gf_kafka_rc(code) == GF_E_UNAVAILABLE) {
-        return GF_OK; /* librdkafka tries again by itself; gf_kafka_client_check says when that is too long */
+        return GF_OK; /* librdkafka tries again by itself; gf_kafka_client_check says when that is
+                         too long */
     }
     partition_stop(topic, partition);
     return gf_kafka_fail(&self->committed, code, error, "%s/%u", rd_kafka_topic_name(topic->handle),
                          partition->window.partition);
 }
 
-/* Moves what has been fetched into the window; the rest of a batch that holds an error is dropped with it. */
+/* Moves what has been fetched into the window; the rest of a batch that holds an error is dropped
+ * with it. */
 static enum gf_rc
-messages_add(struct kafka_source *self, struct source_partition *partition, size_t count, int64_t wanted,
-             struct gf_error *error)
+messages_add(struct kafka_source *self, struct source_partition *partition, size_t count,
+             int64_t wanted, struct gf_error *error)
 {
     enum gf_rc rc = GF_OK;
     for (size_t index = 0; index < count; index++) {
@@ -250,11 +229,12 @@ messages_add(struct kafka_source *self, struct source_partition *partition, size
 
 /* A batch call waits until the batch is full, so only a call for a single message may wait. */
 static enum gf_rc
-partition_pump(struct kafka_source *self, struct source_partition *partition, int wait_ms, int64_t wanted,
-               struct gf_error *error)
+partition_pump(struct kafka_source *self, struct source_partition *partition, int wait_ms,
+               int64_t wanted, struct gf_error *error)
 {
     const size_t batch = wait_ms > 0 ? 1 : PUMP_COUNT;
-    const ssize_t count = rd_kafka_consume_batch_queue(partition->queue, wait_ms, self->messages, batch);
+    const ssize_t count =
+        rd_kafka_consume_batch_queue(partition->queue, wait_ms, self->messages, batch);
     if (count < 0) {
         return gf_kafka_fail(&self->committed, rd_kafka_last_error(), error, "%s/%u",
                              rd_kafka_topic_name(self->topics[partition->window.topic].handle),
@@ -265,8 +245,8 @@ partition_pump(struct kafka_source *self, struct source_partition *partition, in
 
 /* Makes the window hold what a read from `offset` needs, as far as that has come within `wait`. */
 static enum gf_rc
-partition_fill(struct kafka_source *self, struct source_partition *partition, int64_t offset, int64_t end,
-               struct gf_duration wait, uint32_t count_max, struct gf_error *error)
+partition_fill(struct kafka_source *self, struct source_partition *partition, int64_t offset,
+               int64_t end, struct gf_duration wait, uint32_t count_max, struct gf_error *error)
 {
     const struct gf_kafka_window *const window = &partition->window;
     if (window->to >= end || gf_kafka_window_left(window, offset) >= count_max) {
@@ -284,9 +264,9 @@ partition_fill(struct kafka_source *self, struct source_partition *partition, in
 }
 
 static enum gf_rc
-source_read(struct gf_source *source, enum gf_topic topic, uint32_t number, int64_t offset, int64_t end,
-            struct gf_duration wait, struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
-            int64_t *next_out, struct gf_error *error)
+source_read(struct gf_source *source, enum gf_topic topic, uint32_t number, int64_t offset,
+            int64_t end, struct gf_duration wait, struct gf_record *records_out, uint32_t count_max,
+            uint32_t *count_out, int64_t *next_out, struct gf_error *error)
 {
     assert(offset >= 0);
     assert(count_max > 0);
@@ -324,7 +304,8 @@ source_read(struct gf_source *source, enum gf_topic topic, uint32_t number, int6
 }
 
 static enum gf_rc
-source_partitions(struct gf_source *source, enum gf_topic topic, uint32_t *count_out, struct gf_error *error)
+source_partitions(struct gf_source *source, enum gf_topic topic, uint32_t *count_out,
+                  struct gf_error *error)
 {
     struct kafka_source *const self = kafka_source_of(source);
     struct source_topic *entry = NULL;
@@ -343,59 +324,74 @@ source_partitions(struct gf_source *source, enum gf_topic topic, uint32_t *count
 }
 
 static enum gf_rc
-uncommitted_open(struct kafka_source *self, struct gf_error *error)
-{
-    if (self->uncommitted.handle != NULL) {
-        return GF_OK;
-    }
-    rd_kafka_conf_t *conf = NULL;
-    const struct gf_kafka_config *const config = self->committed.config;
-    const enum gf_rc rc = gf_kafka_conf_new(config, GF_KAFKA_READ_UNCOMMITTED, &conf, error);
-    if (rc != GF_OK) {
-        return rc;
-    }
-    return gf_kafka_client_open(&self->uncommitted, config, GF_KAFKA_READ_UNCOMMITTED, conf, error);
-}
-
-static enum gf_rc
 source_ends(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t *first_out,
             int64_t *end_out, struct gf_error *error)
 {
     struct kafka_source *const self = kafka_source_of(source);
-    struct gf_kafka_client *client = &self->committed;
+    struct gf_kafka_client *client = NULL;
     struct source_topic *entry = NULL;
     enum gf_rc rc = topic_at(self, topic, &entry, error);
-    if (rc == GF_OK && topic == GF_TOPIC_JOURNAL) {
-        client = &self->uncommitted;
-        rc = uncommitted_open(self, error);
+    if (rc == GF_OK) {
+        rc = client_for(self, topic, &client, error);
     }
     if (rc != GF_OK) {
         return rc;
     }
-    return ends_query(client, rd_kafka_topic_name(entry->handle), partition, first_out, end_out, error);
+    return gf_kafka_ends_query(client, rd_kafka_topic_name(entry->handle), partition, first_out,
+                               end_out, error);
 }
 
 static enum gf_rc
-source_offset_at(struct gf_source *source, enum gf_topic topic, uint32_t partition, struct gf_time time,
-                 int64_t *offset_out, struct gf_error *error)
+source_ends_of(struct gf_source *source, const struct gf_source_place *places, uint32_t count,
+               int64_t *ends_out, struct gf_error *error)
 {
     struct kafka_source *const self = kafka_source_of(source);
-    struct gf_kafka_client *const client = &self->committed;
+    struct gf_kafka_client *client = NULL;
+    enum gf_rc rc = client_for(self, GF_TOPIC_METER_READINGS, &client, error);
+    rd_kafka_topic_partition_list_t *const list = rd_kafka_topic_partition_list_new((int)count);
+    for (uint32_t index = 0; rc == GF_OK && index < count; index++) {
+        struct source_topic *entry = NULL;
+        assert(places[index].topic != GF_TOPIC_JOURNAL);
+        rc = topic_at(self, places[index].topic, &entry, error);
+        if (rc == GF_OK) {
+            rd_kafka_topic_partition_list_add(list, rd_kafka_topic_name(entry->handle),
+                                              (int32_t)places[index].partition);
+        }
+    }
+    if (rc == GF_OK) {
+        rc = gf_kafka_offsets_query(client, list, RD_KAFKA_OFFSET_END, error);
+    }
+    for (uint32_t index = 0; rc == GF_OK && index < count; index++) {
+        ends_out[index] = list->elems[index].offset;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return rc;
+}
+
+static enum gf_rc
+source_offset_at(struct gf_source *source, enum gf_topic topic, uint32_t partition,
+                 struct gf_time time, int64_t *offset_out, struct gf_error *error)
+{
+    struct kafka_source *const self = kafka_source_of(source);
+    struct gf_kafka_client *client = NULL;
     struct source_topic *entry = NULL;
     enum gf_rc rc = topic_at(self, topic, &entry, error);
+    if (rc == GF_OK) {
+        rc = client_for(self, topic, &client, error);
+    }
     if (rc != GF_OK) {
         return rc;
     }
     const char *const name = rd_kafka_topic_name(entry->handle);
     int64_t first = 0, end = 0;
-    rc = ends_query(client, name, partition, &first, &end, error);
+    rc = gf_kafka_ends_query(client, name, partition, &first, &end, error);
     if (rc != GF_OK) {
         return rc;
     }
     /* Kafka counts in milliseconds: round up, so that no record before `time` is found. */
     const int64_t time_ms = time.us <= 0 ? 0 : time.us / 1000 + (time.us % 1000 != 0);
     int64_t found = -1;
-    rc = offset_query(client, name, partition, time_ms, &found, error);
+    rc = gf_kafka_offset_query(client, name, partition, time_ms, &found, error);
     if (rc != GF_OK) {
         return rc;
     }
@@ -408,7 +404,11 @@ source_release(struct gf_source *source, enum gf_topic topic, uint32_t partition
 {
     const struct source_topic *const entry = &kafka_source_of(source)->topics[topic];
     if (partition < entry->count && entry->partitions[partition] != NULL) {
-        gf_kafka_window_release(&entry->partitions[partition]->window, offset);
+        struct source_partition *const place = entry->partitions[partition];
+        gf_kafka_window_release(&place->window, offset);
+        if (offset == INT64_MAX && !place->window.is_keeping) {
+            partition_stop(entry, place);
+        }
     }
 }
 
@@ -434,6 +434,7 @@ source_close(struct gf_source *source)
         }
     }
     gf_kafka_client_close(&self->uncommitted);
+    gf_kafka_client_close(&self->asking);
     gf_kafka_client_close(&self->committed);
     free(self);
 }
@@ -442,6 +443,7 @@ static const struct gf_source_ops kafka_source_ops = {
     .name = "kafka",
     .partitions = source_partitions,
     .ends = source_ends,
+    .ends_of = source_ends_of,
     .offset_at = source_offset_at,
     .read = source_read,
     .release = source_release,
@@ -449,7 +451,8 @@ static const struct gf_source_ops kafka_source_ops = {
 };
 
 enum gf_rc
-gf_kafka_source_open(const struct gf_kafka_config *config, struct gf_source **out, struct gf_error *error)
+gf_kafka_source_open(const struct gf_kafka_config *config, struct gf_source **out,
+                     struct gf_error *error)
 {
     struct kafka_source *const self = calloc(1, sizeof(*self));
     if (self == NULL) {

@@ -86,8 +86,8 @@ character_size(struct gf_span text, uint32_t at, uint32_t *code_out)
     return size;
 }
 
-/* In quotes, with the escapes of JSON; logfmt readers know them too. Control characters do not reach a
- * terminal. */
+/* In quotes, with the escapes of JSON; logfmt readers know them too. Control characters do not
+ * reach a terminal. */
 static void
 quoted_add(struct line *line, struct gf_span text)
 {
@@ -106,7 +106,8 @@ quoted_add(struct line *line, struct gf_span text)
             bytes_add(line, "\\n", 2);
         } else if (code == '\t') {
             bytes_add(line, "\\t", 2);
-        } else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029) {
+        } else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 ||
+                   code == 0x2029) {
             snprintf(escape, sizeof(escape), "\\u%04" PRIx32, code & 0xffff);
             bytes_add(line, escape, 6);
         } else {
@@ -122,7 +123,8 @@ is_bare(struct gf_span text)
 {
     for (uint32_t i = 0; i < text.size; i++) {
         const uint8_t c = text.data[i];
-        const bool is_word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        const bool is_word =
+            (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
         if (!is_word && (c == 0 || strchr("_-./:+,@%#|", c) == NULL)) {
             return false;
         }

@@ -1,5 +1,6 @@
-/* Log lines: what happened, as fields, one line each, for people (logfmt) or machines (JSON). A line goes out
- * in one write, so lines of several threads do not mix; a logger does not change once it is set up.
+/* Log lines: what happened, as fields, one line each, for people (logfmt) or machines (JSON). A
+ * line goes out in one write, so lines of several threads do not mix; a logger does not change once
+ * it is set up.
  *
  *   time=2026-01-14T08:15:02.120481Z level=warn event=commit_slow shard=3 commit_ms=812
  *
@@ -34,9 +35,17 @@ struct gf_logger {
     enum gf_logger_format format;
 };
 
-enum gf_field_type { GF_FIELD_TEXT, GF_FIELD_I64, GF_FIELD_U64, GF_FIELD_REAL, GF_FIELD_BOOL, GF_FIELD_TIME };
+enum gf_field_type {
+    GF_FIELD_TEXT,
+    GF_FIELD_I64,
+    GF_FIELD_U64,
+    GF_FIELD_REAL,
+    GF_FIELD_BOOL,
+    GF_FIELD_TIME
+};
 
-/* A key (a constant of the program: lower case, digits and _) and a value, which is lent for the call. */
+/* A key (a constant of the program: lower case, digits and _) and a value, which is lent for the
+ * call. */
 struct gf_log_field {
     const char *key;
     enum gf_field_type type;
@@ -91,18 +100,18 @@ gf_field_time(const char *key, struct gf_time value)
 
 #define GF_LOG_LINE_SIZE_MAX 4096
 
-/* Writes one line unless `level` is below the logger's. `event` names what happened (snake_case, a constant).
- * Texts of any bytes are escaped; what does not fit in GF_LOG_LINE_SIZE_MAX is left out from the end, and
- * `cut=true` says so. */
+/* Writes one line unless `level` is below the logger's. `event` names what happened (snake_case, a
+ * constant). Texts of any bytes are escaped; what does not fit in GF_LOG_LINE_SIZE_MAX is left out
+ * from the end, and `cut=true` says so. */
 void gf_logger_write(const struct gf_logger *logger, enum gf_logger_level level, const char *event,
                      const struct gf_log_field *fields, uint32_t count);
 
-/* gf_logger_say(logger, GF_LEVEL_INFO, "shard_taken", gf_field_u64("shard", 3), gf_field_text("from",
- * instance)) */
-#define gf_logger_say(logger, level, event, ...)                                                             \
-    gf_logger_write(                                                                                         \
-        logger, level, event, (const struct gf_log_field[]){__VA_ARGS__},                                    \
-        (uint32_t)(sizeof((const struct gf_log_field[]){__VA_ARGS__}) / sizeof(struct gf_log_field)))
+/* gf_logger_say(logger, GF_LEVEL_INFO, "shard_taken", gf_field_u64("shard", 3),
+ * gf_field_text("from", instance)) */
+#define gf_logger_say(logger, level, event, ...)                                                   \
+    gf_logger_write(logger, level, event, (const struct gf_log_field[]){__VA_ARGS__},              \
+                    (uint32_t)(sizeof((const struct gf_log_field[]){__VA_ARGS__}) /                \
+                               sizeof(struct gf_log_field)))
 
 /* "debug", "info", "warn", "error"; false when it is none of them. */
 bool gf_logger_level_parse(const char *text, enum gf_logger_level *out);

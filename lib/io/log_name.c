@@ -6,10 +6,11 @@
 static enum gf_rc
 name_fail(const char *text, const char *what, struct gf_error *error)
 {
-    return gf_fail(error, GF_E_USAGE,
-                   "log \"%s\": %s; write folder:PATH or kafka:HOST:PORT, for example folder:./log or "
-                   "kafka:localhost:9092",
-                   text, what);
+    return gf_fail(
+        error, GF_E_USAGE,
+        "log \"%s\": %s; write folder:PATH or kafka:HOST:PORT, for example folder:./log or "
+        "kafka:localhost:9092",
+        text, what);
 }
 
 /* What is wrong with one HOST:PORT of `size` bytes; NULL when nothing is. */

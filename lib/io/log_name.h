@@ -11,8 +11,9 @@ struct gf_log_name {
     const char *rest; /* PATH, or the list of brokers: the end of the text that was parsed */
 };
 
-/* A host is a name, an IPv4 address or an IPv6 address in brackets. Errors: GF_E_USAGE; the message says what
- * is wrong and shows how a name looks. */
-GF_MUST_USE enum gf_rc gf_log_name_parse(const char *text, struct gf_log_name *out, struct gf_error *error);
+/* A host is a name, an IPv4 address or an IPv6 address in brackets. Errors: GF_E_USAGE; the message
+ * says what is wrong and shows how a name looks. */
+GF_MUST_USE enum gf_rc gf_log_name_parse(const char *text, struct gf_log_name *out,
+                                         struct gf_error *error);
 
 #endif

@@ -9,14 +9,15 @@ void *
 gf_memory_reserve(size_t size)
 {
     assert(size > 0);
-    void *memory =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         return NULL;
     }
     if (size >= HUGE_PAGE_SIZE) {
-        (void)madvise(memory, size,
-                      MADV_HUGEPAGE); /* a wish: kernels without huge pages refuse, and nothing is lost */
+        (void)madvise(
+            memory, size,
+            MADV_HUGEPAGE); /* a wish: kernels without huge pages refuse, and nothing is lost */
     }
     return memory;
 }

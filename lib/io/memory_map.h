@@ -1,5 +1,5 @@
-/* Memory in large pieces from the operating system. Pages are zero and cost nothing until they are touched,
- * so pools are reserved at their limits. */
+/* Memory in large pieces from the operating system. Pages are zero and cost nothing until they are
+ * touched, so pools are reserved at their limits. */
 #ifndef GF_IO_MEMORY_MAP_H
 #define GF_IO_MEMORY_MAP_H
 

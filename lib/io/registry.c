@@ -50,9 +50,9 @@ registry_add(struct gf_registry *registry, struct gf_schema_entry entry, struct 
         registry->schemas.entries = entries;
     }
     uint32_t at = registry->schemas.count;
-    while (at > 0 &&
-           (registry->entries[at - 1].topic > entry.topic ||
-            (registry->entries[at - 1].topic == entry.topic && registry->entries[at - 1].id > entry.id))) {
+    while (at > 0 && (registry->entries[at - 1].topic > entry.topic ||
+                      (registry->entries[at - 1].topic == entry.topic &&
+                       registry->entries[at - 1].id > entry.id))) {
         registry->entries[at] = registry->entries[at - 1];
         at--;
     }
@@ -61,7 +61,8 @@ registry_add(struct gf_registry *registry, struct gf_schema_entry entry, struct 
     return GF_OK;
 }
 
-/* The whole of a file, NUL-terminated; `size` of more than GF_SCHEMA_SIZE_MAX means that it is longer. */
+/* The whole of a file, NUL-terminated; `size` of more than GF_SCHEMA_SIZE_MAX means that it is
+ * longer. */
 static enum gf_rc
 registry_read_file(const char *path, char **text_out, size_t *size_out, struct gf_error *error)
 {
@@ -89,18 +90,20 @@ registry_read_file(const char *path, char **text_out, size_t *size_out, struct g
 }
 
 static enum gf_rc
-registry_fetch_file(const struct gf_registry *registry, uint32_t id, char **text_out, size_t *size_out,
-                    struct gf_error *error)
+registry_fetch_file(const struct gf_registry *registry, uint32_t id, char **text_out,
+                    size_t *size_out, struct gf_error *error)
 {
     char path[4096];
     const int length = snprintf(path, sizeof(path), "%s/%" PRIu32 ".avsc", registry->folder, id);
     if (length < 0 || (size_t)length >= sizeof(path)) {
-        return gf_fail(error, GF_E_IO, "schema folder %.100s…: the path is too long", registry->folder);
+        return gf_fail(error, GF_E_IO, "schema folder %.100s…: the path is too long",
+                       registry->folder);
     }
     /* A folder that is gone says nothing about an id. */
     DIR *folder = opendir(registry->folder);
     if (folder == NULL) {
-        return gf_fail(error, GF_E_IO, "schema folder %.300s: %s", registry->folder, strerror(errno));
+        return gf_fail(error, GF_E_IO, "schema folder %.300s: %s", registry->folder,
+                       strerror(errno));
     }
     (void)closedir(folder);
     return registry_read_file(path, text_out, size_out, error);
@@ -121,8 +124,8 @@ registry_fetch(struct gf_registry *registry, uint32_t id, char **text_out, size_
                 return *text_out == NULL ? registry_no_memory(error) : GF_OK;
             }
         }
-        return gf_fail(error, GF_E_UNKNOWN_SCHEMA, "schema id %" PRIu32 " is none of the built-in schemas",
-                       id);
+        return gf_fail(error, GF_E_UNKNOWN_SCHEMA,
+                       "schema id %" PRIu32 " is none of the built-in schemas", id);
     case GF_REGISTRY_FOLDER:
         return registry_fetch_file(registry, id, text_out, size_out, error);
     case GF_REGISTRY_HTTP:
@@ -135,12 +138,14 @@ registry_fetch(struct gf_registry *registry, uint32_t id, char **text_out, size_
 }
 
 enum gf_rc
-gf_registry_resolve(struct gf_registry *registry, enum gf_topic topic, uint32_t id, struct gf_error *error)
+gf_registry_resolve(struct gf_registry *registry, enum gf_topic topic, uint32_t id,
+                    struct gf_error *error)
 {
     assert((uint32_t)topic < GF_TOPIC_COUNT);
     const struct gf_schema_entry *known = gf_schemas_find(&registry->schemas, topic, id);
     if (known != NULL) {
-        return known->refusal == NULL ? GF_OK : gf_fail(error, GF_E_UNKNOWN_SCHEMA, "%s", known->refusal);
+        return known->refusal == NULL ? GF_OK
+                                      : gf_fail(error, GF_E_UNKNOWN_SCHEMA, "%s", known->refusal);
     }
     struct gf_error problem = {.text = ""};
     struct gf_schema_entry entry = {.id = id, .topic = (int32_t)topic};
@@ -185,11 +190,13 @@ file_id(const char *name)
 
 /* The smallest id in the folder whose schema is ours. */
 static enum gf_rc
-registry_find_own(struct gf_registry *registry, enum gf_topic topic, uint32_t *id_out, struct gf_error *error)
+registry_find_own(struct gf_registry *registry, enum gf_topic topic, uint32_t *id_out,
+                  struct gf_error *error)
 {
     DIR *folder = opendir(registry->folder);
     if (folder == NULL) {
-        return gf_fail(error, GF_E_IO, "schema folder %.300s: %s", registry->folder, strerror(errno));
+        return gf_fail(error, GF_E_IO, "schema folder %.300s: %s", registry->folder,
+                       strerror(errno));
     }
     int64_t found = -1;
     const struct dirent *file = NULL;
@@ -250,7 +257,8 @@ gf_registry_schemas(const struct gf_registry *registry)
 }
 
 enum gf_rc
-gf_registry_open(const struct gf_registry_options *options, struct gf_registry **out, struct gf_error *error)
+gf_registry_open(const struct gf_registry_options *options, struct gf_registry **out,
+                 struct gf_error *error)
 {
     if (options->kind == GF_REGISTRY_FOLDER && options->folder == NULL) {
         return gf_fail(error, GF_E_CONFIG, "registry: no folder of schemas is given");

@@ -17,7 +17,7 @@
 struct gf_registry_http {
     CURL *curl;
     struct curl_slist *headers;
-    char *url;    /* without user and password, without a slash at its end: also what messages name */
+    char *url; /* without user and password, without a slash at its end: also what messages name */
     char *prefix; /* of subjects */
     bool may_register;
     uint32_t attempts, backoff_ms;
@@ -45,7 +45,8 @@ http_on_data(char *data, size_t one, size_t size, void *context)
 static void
 http_wait(uint32_t wait_ms)
 {
-    const struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = (long)(wait_ms % 1000) * 1000000};
+    const struct timespec wait = {.tv_sec = wait_ms / 1000,
+                                  .tv_nsec = (long)(wait_ms % 1000) * 1000000};
     (void)nanosleep(&wait, NULL);
 }
 
@@ -71,7 +72,8 @@ http_try(struct gf_registry_http *http, const char *path, const char *body, stru
     const CURLcode code = curl_easy_perform(http->curl);
     curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &http->status);
     if (code != CURLE_OK && !http->is_too_long) {
-        return gf_fail(error, GF_E_UNAVAILABLE, "registry %.200s: %s", url, curl_easy_strerror(code));
+        return gf_fail(error, GF_E_UNAVAILABLE, "registry %.200s: %s", url,
+                       curl_easy_strerror(code));
     }
     return GF_OK;
 }
@@ -84,8 +86,8 @@ http_ask(struct gf_registry_http *http, const char *path, const char *body, stru
     for (uint32_t attempt = 1;; attempt++) {
         enum gf_rc rc = http_try(http, path, body, error);
         if (rc == GF_OK && (http->status >= 500 || http->status == 429)) {
-            rc = gf_fail(error, GF_E_UNAVAILABLE, "registry %.200s%.100s: HTTP status %ld", http->url, path,
-                         http->status);
+            rc = gf_fail(error, GF_E_UNAVAILABLE, "registry %.200s%.100s: HTTP status %ld",
+                         http->url, path, http->status);
         }
         if (rc != GF_E_UNAVAILABLE || attempt >= http->attempts) {
             return rc;
@@ -105,8 +107,9 @@ http_reply(const struct gf_registry_http *http, json_t **out, struct gf_error *e
     if (rc != GF_OK || !json_is_object(json)) {
         json_decref(json);
         return gf_fail(error, GF_E_UNAVAILABLE,
-                       "registry %.200s: HTTP status %ld with an answer no registry gives%s%s", http->url,
-                       http->status, rc != GF_OK ? ": " : "", rc != GF_OK ? problem.text : "");
+                       "registry %.200s: HTTP status %ld with an answer no registry gives%s%s",
+                       http->url, http->status, rc != GF_OK ? ": " : "",
+                       rc != GF_OK ? problem.text : "");
     }
     *out = json;
     return GF_OK;
@@ -121,12 +124,12 @@ http_refused(const struct gf_registry_http *http, const char *path, struct gf_er
                        "registry %.200s: HTTP status %ld: check its user and password", http->url,
                        http->status);
     }
-    return gf_fail(error, GF_E_UNAVAILABLE, "registry %.200s%.100s: HTTP status %ld", http->url, path,
-                   http->status);
+    return gf_fail(error, GF_E_UNAVAILABLE, "registry %.200s%.100s: HTTP status %ld", http->url,
+                   path, http->status);
 }
 
-/* A 404 counts as "not known" only with the registry's own error code: a wrong path or a proxy answers 404
- * too, and would turn every record into a dead letter. */
+/* A 404 counts as "not known" only with the registry's own error code: a wrong path or a proxy
+ * answers 404 too, and would turn every record into a dead letter. */
 static enum gf_rc
 http_check_not_found(const struct gf_registry_http *http, struct gf_error *error)
 {
@@ -139,27 +142,31 @@ http_check_not_found(const struct gf_registry_http *http, struct gf_error *error
     json_decref(json);
     if (code != 404 && code / 100 != 404) {
         return gf_fail(error, GF_E_UNAVAILABLE,
-                       "registry %.200s: HTTP status 404 that is not a registry's: check the URL", http->url);
+                       "registry %.200s: HTTP status 404 that is not a registry's: check the URL",
+                       http->url);
     }
     return GF_OK;
 }
 
 static enum gf_rc
-http_take_schema(const struct gf_registry_http *http, uint32_t id, const json_t *json, char **text_out,
-                 struct gf_error *error)
+http_take_schema(const struct gf_registry_http *http, uint32_t id, const json_t *json,
+                 char **text_out, struct gf_error *error)
 {
     const char *text = json_string_value(json_object_get(json, "schema"));
     const char *type = json_string_value(json_object_get(json, "schemaType"));
     if (text == NULL) {
-        return gf_fail(error, GF_E_UNAVAILABLE, "registry %.200s: an answer without a schema", http->url);
+        return gf_fail(error, GF_E_UNAVAILABLE, "registry %.200s: an answer without a schema",
+                       http->url);
     }
     if (type != NULL && strcmp(type, "AVRO") != 0) {
-        return gf_fail(error, GF_E_UNKNOWN_SCHEMA, "schema id %u is %.40s; only Avro is read", id, type);
+        return gf_fail(error, GF_E_UNKNOWN_SCHEMA, "schema id %u is %.40s; only Avro is read", id,
+                       type);
     }
     if (json_array_size(json_object_get(json, "references")) > 0) {
-        return gf_fail(
-            error, GF_E_UNKNOWN_SCHEMA,
-            "schema id %u refers to other schemas, which is not supported: register it as one schema", id);
+        return gf_fail(error, GF_E_UNKNOWN_SCHEMA,
+                       "schema id %u refers to other schemas, which is not supported: register it "
+                       "as one schema",
+                       id);
     }
     char *copy = strdup(text);
     if (copy == NULL) {
@@ -170,7 +177,8 @@ http_take_schema(const struct gf_registry_http *http, uint32_t id, const json_t 
 }
 
 enum gf_rc
-gf_registry_http_fetch(struct gf_registry_http *http, uint32_t id, char **text_out, struct gf_error *error)
+gf_registry_http_fetch(struct gf_registry_http *http, uint32_t id, char **text_out,
+                       struct gf_error *error)
 {
     char path[64];
     (void)snprintf(path, sizeof(path), "/schemas/ids/%u", id);
@@ -213,19 +221,20 @@ http_take_id(const struct gf_registry_http *http, uint32_t *id_out, struct gf_er
     const bool is_id = json_is_integer(value) && id >= 0 && id <= UINT32_MAX;
     json_decref(json);
     if (!is_id) {
-        return gf_fail(error, GF_E_UNAVAILABLE, "registry %.200s: an answer without an id", http->url);
+        return gf_fail(error, GF_E_UNAVAILABLE, "registry %.200s: an answer without an id",
+                       http->url);
     }
     *id_out = (uint32_t)id;
     return GF_OK;
 }
 
 static enum gf_rc
-http_own_id_of(struct gf_registry_http *http, const char *subject, const char *body, uint32_t *id_out,
-               struct gf_error *error)
+http_own_id_of(struct gf_registry_http *http, const char *subject, const char *body,
+               uint32_t *id_out, struct gf_error *error)
 {
     char path[512];
-    const int size =
-        snprintf(path, sizeof(path), "/subjects/%s%s", subject, http->may_register ? "/versions" : "");
+    const int size = snprintf(path, sizeof(path), "/subjects/%s%s", subject,
+                              http->may_register ? "/versions" : "");
     if (size < 0 || (size_t)size >= sizeof(path)) {
         return gf_fail(error, GF_E_CONFIG, "subject %.100s is too long", subject);
     }
@@ -237,25 +246,26 @@ http_own_id_of(struct gf_registry_http *http, const char *subject, const char *b
         return http_take_id(http, id_out, error);
     }
     if (http->status == 409 || http->status == 422) {
-        return gf_fail(error, GF_E_CONFIG, "registry %.150s refuses our schema for subject %.100s: %.*s",
-                       http->url, subject, (int)(http->reply_size < 200 ? http->reply_size : 200),
+        return gf_fail(error, GF_E_CONFIG,
+                       "registry %.150s refuses our schema for subject %.100s: %.*s", http->url,
+                       subject, (int)(http->reply_size < 200 ? http->reply_size : 200),
                        http->reply);
     }
     if (http->status != 404) {
         return http_refused(http, path, error);
     }
     rc = http_check_not_found(http, error);
-    return rc != GF_OK
-               ? rc
-               : gf_fail(error, GF_E_CONFIG,
-                         "our schema is not under subject %.100s of registry %.150s: register it, or allow "
-                         "the program to",
-                         subject, http->url);
+    return rc != GF_OK ? rc
+                       : gf_fail(error, GF_E_CONFIG,
+                                 "our schema is not under subject %.100s of registry %.150s: "
+                                 "register it, or allow "
+                                 "the program to",
+                                 subject, http->url);
 }
 
 enum gf_rc
-gf_registry_http_own_id(struct gf_registry_http *http, const char *topic, const char *text, uint32_t *id_out,
-                        struct gf_error *error)
+gf_registry_http_own_id(struct gf_registry_http *http, const char *topic, const char *text,
+                        uint32_t *id_out, struct gf_error *error)
 {
     json_t *json = json_pack("{s:s, s:s}", "schemaType", "AVRO", "schema", text);
     char *body = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
@@ -276,7 +286,8 @@ gf_registry_http_own_id(struct gf_registry_http *http, const char *topic, const 
 
 /* Splits user and password off the URL, so that no message can show them. */
 static enum gf_rc
-http_set_url(struct gf_registry_http *http, const struct gf_registry_options *options, struct gf_error *error)
+http_set_url(struct gf_registry_http *http, const struct gf_registry_options *options,
+             struct gf_error *error)
 {
     CURLU *url = curl_url();
     char *scheme = NULL, *user = NULL, *password = NULL, *plain = NULL;
@@ -294,7 +305,8 @@ http_set_url(struct gf_registry_http *http, const struct gf_registry_options *op
     curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
     curl_url_set(url, CURLUPART_QUERY, NULL, 0);
     curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
-    if (curl_url_get(url, CURLUPART_URL, &plain, 0) != CURLUE_OK || (http->url = strdup(plain)) == NULL) {
+    if (curl_url_get(url, CURLUPART_URL, &plain, 0) != CURLUE_OK ||
+        (http->url = strdup(plain)) == NULL) {
         rc = gf_fail(error, GF_E_NO_MEMORY, "no memory left for a registry");
         goto done;
     }
@@ -333,7 +345,8 @@ http_set_ca(struct gf_registry_http *http, const char *ca_path, struct gf_error 
 }
 
 static enum gf_rc
-http_init(struct gf_registry_http *http, const struct gf_registry_options *options, struct gf_error *error)
+http_init(struct gf_registry_http *http, const struct gf_registry_options *options,
+          struct gf_error *error)
 {
     static const char accept[] = "Accept: application/vnd.schemaregistry.v1+json, application/json";
     static const char content[] = "Content-Type: application/vnd.schemaregistry.v1+json";
@@ -341,8 +354,8 @@ http_init(struct gf_registry_http *http, const struct gf_registry_options *optio
     http->reply = malloc(REPLY_SIZE_MAX);
     http->prefix = strdup(options->subject_prefix != NULL ? options->subject_prefix : "");
     http->headers = curl_slist_append(NULL, accept);
-    if (http->curl == NULL || http->reply == NULL || http->prefix == NULL || http->headers == NULL ||
-        curl_slist_append(http->headers, content) == NULL) {
+    if (http->curl == NULL || http->reply == NULL || http->prefix == NULL ||
+        http->headers == NULL || curl_slist_append(http->headers, content) == NULL) {
         return gf_fail(error, GF_E_NO_MEMORY, "no memory left for a registry");
     }
     http->may_register = options->may_register;

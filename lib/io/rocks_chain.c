@@ -33,17 +33,20 @@ lock_owner(const char *path)
 static enum gf_rc
 busy_fail(const char *path, const char *status, struct gf_error *error)
 {
-    /* To close a file of ours would drop our own lock on it, so this process does not ask who it is. */
+    /* To close a file of ours would drop our own lock on it, so this process does not ask who it
+     * is. */
     if (strstr(status, "current process") != NULL) {
         return gf_fail(error, GF_E_BUSY, "store %s: this process has it open already", path);
     }
     const pid_t owner = lock_owner(path);
     if (owner == 0) {
         return gf_fail(error, GF_E_BUSY,
-                       "store %s: another process has it open; stop that one or use another folder", path);
+                       "store %s: another process has it open; stop that one or use another folder",
+                       path);
     }
-    return gf_fail(error, GF_E_BUSY, "store %s: process %ld has it open; stop that one or use another folder",
-                   path, (long)owner);
+    return gf_fail(error, GF_E_BUSY,
+                   "store %s: process %ld has it open; stop that one or use another folder", path,
+                   (long)owner);
 }
 
 enum gf_rc
@@ -52,8 +55,9 @@ rocks_fail(const char *path, const char *doing, char *status, struct gf_error *e
     assert(status != NULL);
     enum gf_rc rc;
     if (strstr(status, "No space left") != NULL || strstr(status, "NoSpace") != NULL) {
-        rc = gf_fail(error, GF_E_NO_SPACE, "store %s: %s: the disk is full; make room and start again (%s)",
-                     path, doing, status);
+        rc = gf_fail(error, GF_E_NO_SPACE,
+                     "store %s: %s: the disk is full; make room and start again (%s)", path, doing,
+                     status);
     } else if (strstr(status, "lock hold by current process") != NULL ||
                (strstr(status, "lock file") != NULL &&
                 strstr(status, "Resource temporarily unavailable") != NULL)) {
@@ -127,21 +131,24 @@ rocks_value_check(const struct rocks_store *rocks, struct gf_span key, struct gf
                   struct gf_span *value_out, struct gf_error *error)
 {
     if (stored.size <= ROCKS_TRAILER_SIZE) {
-        return rocks_fail_damaged(rocks, error, "a value of %u bytes is too short to be one", stored.size);
+        return rocks_fail_damaged(rocks, error, "a value of %u bytes is too short to be one",
+                                  stored.size);
     }
     const struct gf_span value = gf_span_of(stored.data, stored.size - ROCKS_TRAILER_SIZE);
     uint32_t checksum;
     memcpy(&checksum, stored.data + value.size, sizeof(checksum));
     if (le32toh(checksum) != checksum_of(key, value)) {
-        return rocks_fail_damaged(rocks, error, "shard %u slice %u kind %u: the checksum of a value is wrong",
-                                  (unsigned)key.data[0] << 8 | key.data[1], key.data[2], key.data[3]);
+        return rocks_fail_damaged(
+            rocks, error, "shard %u slice %u kind %u: the checksum of a value is wrong",
+            (unsigned)key.data[0] << 8 | key.data[1], key.data[2], key.data[3]);
     }
     *value_out = value;
     return GF_OK;
 }
 
 enum gf_rc
-rocks_values_add(struct rocks_store *rocks, struct gf_span value, size_t *at_out, struct gf_error *error)
+rocks_values_add(struct rocks_store *rocks, struct gf_span value, size_t *at_out,
+                 struct gf_error *error)
 {
     const size_t at = (rocks->values_size + 7) & ~(size_t)7;
     if (at + value.size > rocks->values_capacity) {
@@ -151,8 +158,8 @@ rocks_values_add(struct rocks_store *rocks, struct gf_span value, size_t *at_out
         }
         uint8_t *values = realloc(rocks->values, capacity);
         if (values == NULL) {
-            return gf_fail(error, GF_E_NO_MEMORY, "store %s: no memory for %zu bytes of values", rocks->path,
-                           capacity);
+            return gf_fail(error, GF_E_NO_MEMORY, "store %s: no memory for %zu bytes of values",
+                           rocks->path, capacity);
         }
         rocks->values = values;
         rocks->values_capacity = capacity;
@@ -169,8 +176,8 @@ rocks_value_get(struct rocks_store *rocks, const struct rocks_key *key, struct g
 {
     char *status = NULL;
     size_t size = 0;
-    char *stored = rocksdb_get_cf(rocks->db, rocks->reading, rocks->family, (const char *)key->bytes,
-                                  key->size, &size, &status);
+    char *stored = rocksdb_get_cf(rocks->db, rocks->reading, rocks->family,
+                                  (const char *)key->bytes, key->size, &size, &status);
     if (status != NULL) {
         return rocks_fail(rocks->path, "read", status, error);
     }
@@ -181,8 +188,8 @@ rocks_value_get(struct rocks_store *rocks, const struct rocks_key *key, struct g
     struct gf_span value = {0};
     size_t at = 0;
     rocks->values_size = 0;
-    enum gf_rc rc =
-        rocks_value_check(rocks, gf_span_of(key->bytes, key->size), gf_span_of(stored, size), &value, error);
+    enum gf_rc rc = rocks_value_check(rocks, gf_span_of(key->bytes, key->size),
+                                      gf_span_of(stored, size), &value, error);
     if (rc == GF_OK) {
         rc = rocks_values_add(rocks, value, &at, error);
     }
@@ -195,9 +202,10 @@ rocks_value_get(struct rocks_store *rocks, const struct rocks_key *key, struct g
 
 /* ---- the chain ----
  *
- * A write buffer and its log file hold one segment. The newest segments are kept, each rewritten by every
- * write of its own: {number, first write, last write}. When a segment's writes are lost, or the end of them,
- * while a later segment is there, its entry is too old or missing, and the numbers do not meet. */
+ * A write buffer and its log file hold one segment. The newest segments are kept, each rewritten by
+ * every write of its own: {number, first write, last write}. When a segment's writes are lost, or
+ * the end of them, while a later segment is there, its entry is too old or missing, and the numbers
+ * do not meet. */
 
 static void
 segment_encode(const struct rocks_segment *segment, uint8_t out[24])
@@ -212,8 +220,9 @@ segment_decode(const uint8_t in[24])
 {
     uint64_t values[3];
     memcpy(values, in, sizeof(values));
-    return (struct rocks_segment){
-        .number = le64toh(values[0]), .first_write = le64toh(values[1]), .last_write = le64toh(values[2])};
+    return (struct rocks_segment){.number = le64toh(values[0]),
+                                  .first_write = le64toh(values[1]),
+                                  .last_write = le64toh(values[2])};
 }
 
 enum gf_rc
@@ -232,8 +241,8 @@ rocks_chain_open(struct rocks_store *rocks, struct gf_error *error)
             continue;
         }
         if (value.size != 24) {
-            return rocks_fail_damaged(rocks, error, "link %u of the chain of writes has %u bytes", i,
-                                      value.size);
+            return rocks_fail_damaged(rocks, error, "link %u of the chain of writes has %u bytes",
+                                      i, value.size);
         }
         segments[i] = segment_decode(value.data);
         newest = segments[i].number > newest.number ? segments[i] : newest;
@@ -247,14 +256,15 @@ rocks_chain_open(struct rocks_store *rocks, struct gf_error *error)
                                       (unsigned long long)later->first_write);
         }
     }
-    rocks->segment = (struct rocks_segment){
-        .number = newest.number + 1, .first_write = newest.last_write + 1, .last_write = newest.last_write};
+    rocks->segment = (struct rocks_segment){.number = newest.number + 1,
+                                            .first_write = newest.last_write + 1,
+                                            .last_write = newest.last_write};
     rocks->segment_bytes = 0;
     return GF_OK;
 }
 
-/* Starts another write buffer and log file. The old log file is synced first, so that a crash of the machine
- * cannot take writes from it and leave those of the next. */
+/* Starts another write buffer and log file. The old log file is synced first, so that a crash of
+ * the machine cannot take writes from it and leave those of the next. */
 static enum gf_rc
 segment_switch(struct rocks_store *rocks, struct gf_error *error)
 {
@@ -278,8 +288,9 @@ rocks_batch_write(struct rocks_store *rocks, const char *doing, struct gf_error 
     uint8_t link[24];
     rocks->segment.last_write++;
     segment_encode(&rocks->segment, link);
-    const struct rocks_key key = rocks_key_own(
-        ROCKS_OWN_CHAIN, (uint32_t)(rocks->segment.number % ROCKS_CHAIN_COUNT), (struct gf_span){0});
+    const struct rocks_key key =
+        rocks_key_own(ROCKS_OWN_CHAIN, (uint32_t)(rocks->segment.number % ROCKS_CHAIN_COUNT),
+                      (struct gf_span){0});
     rocks_batch_put(rocks, &key, gf_span_of(link, sizeof(link)));
     char *status = NULL;
     rocksdb_write(rocks->db, rocks->writing, rocks->batch, &status);

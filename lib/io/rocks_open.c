@@ -13,40 +13,45 @@
 #define BLOOM_BITS_PER_KEY    10
 #define FILES_OPEN_MAX        512
 #define SCAN_READ_AHEAD_BYTES (256 * 1024)
+#define READ_ONLY_ATTEMPTS    10 /* the owner may put away a file between two looks at its folder */
 
 /* Memory: one cache for blocks, indexes and filters; three write buffers. */
 static void
 options_set_memory(struct rocks_store *rocks, const struct gf_rocks_store_options *given)
 {
     rocksdb_options_t *options = rocks->options;
-    const uint64_t cache_bytes = given->block_cache_bytes == 0 ? BLOCK_CACHE_BYTES : given->block_cache_bytes;
+    const uint64_t cache_bytes =
+        given->block_cache_bytes == 0 ? BLOCK_CACHE_BYTES : given->block_cache_bytes;
     rocks->cache = rocksdb_cache_create_lru(cache_bytes);
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
     rocksdb_block_based_options_set_block_cache(table, rocks->cache);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
     rocksdb_block_based_options_set_block_size(table, 16 * 1024);
-    rocksdb_block_based_options_set_filter_policy(table,
-                                                  rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
+    rocksdb_block_based_options_set_filter_policy(
+        table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
     rocksdb_block_based_options_set_format_version(table, 5);
     rocksdb_options_set_block_based_table_factory(options, table);
     rocksdb_block_based_options_destroy(table);
 
-    /* We switch the buffer ourselves (rocks_chain.c); RocksDB's own limit must stay out of reach. It reserves
-     * nothing. */
+    /* We switch the buffer ourselves (rocks_chain.c); RocksDB's own limit must stay out of reach.
+     * It reserves nothing. */
     rocksdb_options_set_write_buffer_size(options, rocks->segment_bytes_max * 8);
     rocksdb_options_set_max_write_buffer_number(options, 3);
-    rocksdb_options_set_max_open_files(options, FILES_OPEN_MAX);
+    /* A reader beside the owner opens all tables at once: later they may be gone. */
+    rocksdb_options_set_max_open_files(options, given->is_read_only ? -1 : FILES_OPEN_MAX);
 }
 
-/* Sweeps come in key order, so a flushed table covers few slices, and all that it overlaps is rewritten
- * anyway. One big level under level 0 then costs each byte one rewrite; more levels would cost one each. */
+/* Sweeps come in key order, so a flushed table covers few slices, and all that it overlaps is
+ * rewritten anyway. One big level under level 0 then costs each byte one rewrite; more levels would
+ * cost one each. */
 static void
 options_set_tables(rocksdb_options_t *options)
 {
     const int compressions[LEVEL_COUNT] = {
-        rocksdb_no_compression,  rocksdb_lz4_compression, rocksdb_lz4_compression, rocksdb_lz4_compression,
+        rocksdb_no_compression,  rocksdb_lz4_compression, rocksdb_lz4_compression,
         rocksdb_lz4_compression, rocksdb_lz4_compression, rocksdb_lz4_compression,
+        rocksdb_lz4_compression,
     };
     rocksdb_options_set_num_levels(options, LEVEL_COUNT);
     rocksdb_options_set_compression_per_level(options, compressions, LEVEL_COUNT);
@@ -64,8 +69,8 @@ options_set(struct rocks_store *rocks, const struct gf_rocks_store_options *give
     rocksdb_options_t *options = rocks->options;
     rocksdb_options_set_create_if_missing(options, given->is_read_only ? 0 : 1);
     rocksdb_options_set_paranoid_checks(options, 1);
-    /* A damaged log ends the replay there: what follows is lost, slices get older numbers, and the journal
-     * has it all. The strict modes would refuse to start over a torn last write. */
+    /* A damaged log ends the replay there: what follows is lost, slices get older numbers, and the
+     * journal has it all. The strict modes would refuse to start over a torn last write. */
     rocksdb_options_set_wal_recovery_mode(options, POINT_IN_TIME);
     options_set_memory(rocks, given);
     options_set_tables(options);
@@ -93,11 +98,12 @@ database_open(struct rocks_store *rocks, struct gf_error *error)
     const char *const names[] = {"default"};
     const rocksdb_options_t *const options[] = {rocks->options};
     char *status = NULL;
-    rocks->db = rocks->is_read_only
-                    ? rocksdb_open_for_read_only_column_families(rocks->options, rocks->path, 1, names,
-                                                                 options, &rocks->family, 0, &status)
-                    : rocksdb_open_column_families(rocks->options, rocks->path, 1, names, options,
-                                                   &rocks->family, &status);
+    rocks->db =
+        rocks->is_read_only
+            ? rocksdb_open_for_read_only_column_families(rocks->options, rocks->path, 1, names,
+                                                         options, &rocks->family, 0, &status)
+            : rocksdb_open_column_families(rocks->options, rocks->path, 1, names, options,
+                                           &rocks->family, &status);
     if (status == NULL) {
         return GF_OK;
     }
@@ -108,7 +114,8 @@ database_open(struct rocks_store *rocks, struct gf_error *error)
 static bool
 database_is_empty(struct rocks_store *rocks)
 {
-    rocksdb_iterator_t *iterator = rocksdb_create_iterator_cf(rocks->db, rocks->reading, rocks->family);
+    rocksdb_iterator_t *iterator =
+        rocksdb_create_iterator_cf(rocks->db, rocks->reading, rocks->family);
     rocksdb_iter_seek_to_first(iterator);
     char *status = NULL;
     rocksdb_iter_get_error(iterator, &status);
@@ -143,12 +150,14 @@ format_check(struct rocks_store *rocks, bool *is_new_out, struct gf_error *error
     if (format > GF_ROCKS_STORE_FORMAT) {
         return gf_fail(
             error, GF_E_VERSION,
-            "store %s: it has format %u, written by a newer program; this one reads up to %u. Use the newer "
+            "store %s: it has format %u, written by a newer program; this one reads up to %u. Use "
+            "the newer "
             "program, or move the store away: the next start rebuilds the state from the journal",
             rocks->path, format, GF_ROCKS_STORE_FORMAT);
     }
-    return format == GF_ROCKS_STORE_FORMAT ? GF_OK
-                                           : rocks_fail_damaged(rocks, error, "it has format %u", format);
+    return format == GF_ROCKS_STORE_FORMAT
+               ? GF_OK
+               : rocks_fail_damaged(rocks, error, "it has format %u", format);
 }
 
 static enum gf_rc
@@ -158,6 +167,34 @@ format_write(struct rocks_store *rocks, struct gf_error *error)
     const uint32_t format = htole32(GF_ROCKS_STORE_FORMAT);
     rocks_batch_put(rocks, &key, gf_span_of(&format, sizeof(format)));
     return rocks_batch_write(rocks, "write of the format", error);
+}
+
+static enum gf_rc
+database_start(struct rocks_store *rocks, struct gf_error *error)
+{
+    bool is_new = false;
+    enum gf_rc rc = database_open(rocks, error);
+    if (rc == GF_OK) {
+        rc = format_check(rocks, &is_new, error);
+    }
+    if (rc == GF_OK) {
+        rc = rocks_chain_open(rocks, error);
+    }
+    if (rc == GF_OK && is_new && !rocks->is_read_only) {
+        rc = format_write(rocks, error);
+    }
+    return rc;
+}
+
+static void
+database_close(struct rocks_store *rocks)
+{
+    if (rocks->db != NULL) {
+        rocksdb_cancel_all_background_work(rocks->db, 1);
+        rocksdb_column_family_handle_destroy(rocks->family);
+        rocksdb_close(rocks->db);
+        rocks->db = NULL;
+    }
 }
 
 enum gf_rc
@@ -178,16 +215,11 @@ gf_rocks_store_open(const struct gf_rocks_store_options *options, struct gf_stor
     rocks->segment_bytes_max = options->segment_bytes == 0 ? SEGMENT_BYTES : options->segment_bytes;
     options_set(rocks, options);
 
-    bool is_new = false;
-    enum gf_rc rc = database_open(rocks, error);
-    if (rc == GF_OK) {
-        rc = format_check(rocks, &is_new, error);
-    }
-    if (rc == GF_OK) {
-        rc = rocks_chain_open(rocks, error);
-    }
-    if (rc == GF_OK && is_new && !rocks->is_read_only) {
-        rc = format_write(rocks, error);
+    enum gf_rc rc = database_start(rocks, error);
+    for (int attempt = 1; rocks->is_read_only && rc != GF_OK && attempt < READ_ONLY_ATTEMPTS;
+         attempt++) {
+        database_close(rocks);
+        rc = database_start(rocks, error);
     }
     if (rc != GF_OK) {
         rocks_store_close(&rocks->store);
@@ -204,11 +236,7 @@ rocks_store_close(struct gf_store *store)
         return;
     }
     struct rocks_store *rocks = (struct rocks_store *)store;
-    if (rocks->db != NULL) {
-        rocksdb_cancel_all_background_work(rocks->db, 1);
-        rocksdb_column_family_handle_destroy(rocks->family);
-        rocksdb_close(rocks->db);
-    }
+    database_close(rocks);
     rocksdb_writebatch_destroy(rocks->batch);
     rocksdb_flushoptions_destroy(rocks->flushing);
     rocksdb_writeoptions_destroy(rocks->writing);

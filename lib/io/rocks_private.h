@@ -1,5 +1,5 @@
-/* The parts of the RocksDB store that its files share: rocks_store.c (blocks), rocks_open.c (options,
- * opening, format), rocks_chain.c (values, the chain of writes). */
+/* The parts of the RocksDB store that its files share: rocks_store.c (blocks), rocks_open.c
+ * (options, opening, format), rocks_chain.c (values, the chain of writes). */
 #ifndef GF_IO_ROCKS_PRIVATE_H
 #define GF_IO_ROCKS_PRIVATE_H
 
@@ -19,8 +19,8 @@ enum rocks_own { ROCKS_OWN_FORMAT, ROCKS_OWN_CHAIN, ROCKS_OWN_NAMED };
 
 #define ROCKS_CHAIN_COUNT 16
 
-/* Writes between two switches of the write buffer; the numbers of writes count from 1 over the life of the
- * store. */
+/* Writes between two switches of the write buffer; the numbers of writes count from 1 over the life
+ * of the store. */
 struct rocks_segment {
     uint64_t number; /* from 1; 0: no such segment */
     uint64_t first_write, last_write;
@@ -66,8 +66,8 @@ extern const struct gf_store_ops rocks_store_ops;
 
 /* Makes an error of a status of RocksDB, which it frees. */
 enum gf_rc rocks_fail(const char *path, const char *doing, char *status, struct gf_error *error);
-enum gf_rc rocks_fail_damaged(const struct rocks_store *rocks, struct gf_error *error, const char *format,
-                              ...) GF_PRINTF(3, 4);
+enum gf_rc rocks_fail_damaged(const struct rocks_store *rocks, struct gf_error *error,
+                              const char *format, ...) GF_PRINTF(3, 4);
 
 struct rocks_key rocks_key_of(uint32_t shard, uint32_t slice, uint32_t kind, struct gf_span rest);
 struct rocks_key rocks_key_own(enum rocks_own own, uint32_t index, struct gf_span rest);
@@ -78,11 +78,12 @@ void rocks_batch_put(struct rocks_store *rocks, const struct rocks_key *key, str
 enum gf_rc rocks_batch_write(struct rocks_store *rocks, const char *doing, struct gf_error *error);
 
 /* Checks and cuts off the checksum of a stored value. */
-enum gf_rc rocks_value_check(const struct rocks_store *rocks, struct gf_span key, struct gf_span stored,
-                             struct gf_span *value_out, struct gf_error *error);
+enum gf_rc rocks_value_check(const struct rocks_store *rocks, struct gf_span key,
+                             struct gf_span stored, struct gf_span *value_out,
+                             struct gf_error *error);
 /* One value, into the store's buffer; size 0 when there is none. Valid until the next fetch. */
-enum gf_rc rocks_value_get(struct rocks_store *rocks, const struct rocks_key *key, struct gf_span *value_out,
-                           struct gf_error *error);
+enum gf_rc rocks_value_get(struct rocks_store *rocks, const struct rocks_key *key,
+                           struct gf_span *value_out, struct gf_error *error);
 /* Room for `size` more bytes in the store's buffer, aligned to 8; their place from its start. */
 enum gf_rc rocks_values_add(struct rocks_store *rocks, struct gf_span value, size_t *at_out,
                             struct gf_error *error);

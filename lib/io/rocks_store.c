@@ -37,7 +37,8 @@ requests_reserve(struct rocks_store *rocks, uint32_t count, struct gf_error *err
     }
     struct rocks_request *requests = realloc(rocks->requests, count * sizeof(*requests));
     if (requests == NULL) {
-        return gf_fail(error, GF_E_NO_MEMORY, "store %s: no memory to ask for %u blocks", rocks->path, count);
+        return gf_fail(error, GF_E_NO_MEMORY, "store %s: no memory to ask for %u blocks",
+                       rocks->path, count);
     }
     rocks->requests = requests;
     rocks->request_capacity = count;
@@ -65,8 +66,8 @@ request_compare(const void *left, const void *right)
 
 /* Takes one answer out of the block it is pinned in. */
 static enum gf_rc
-answer_take(struct rocks_store *rocks, struct rocks_request *request, const rocksdb_pinnableslice_t *answer,
-            struct gf_error *error)
+answer_take(struct rocks_store *rocks, struct rocks_request *request,
+            const rocksdb_pinnableslice_t *answer, struct gf_error *error)
 {
     size_t size = 0;
     const char *stored = rocksdb_pinnableslice_value(answer, &size);
@@ -81,7 +82,8 @@ answer_take(struct rocks_store *rocks, struct rocks_request *request, const rock
 }
 
 static enum gf_rc
-chunk_fetch(struct rocks_store *rocks, struct rocks_request *requests, uint32_t count, struct gf_error *error)
+chunk_fetch(struct rocks_store *rocks, struct rocks_request *requests, uint32_t count,
+            struct gf_error *error)
 {
     assert(count <= CHUNK_COUNT);
     const char *keys[CHUNK_COUNT] = {0};
@@ -92,8 +94,8 @@ chunk_fetch(struct rocks_store *rocks, struct rocks_request *requests, uint32_t 
         keys[i] = (const char *)requests[i].key;
         sizes[i] = requests[i].key_size;
     }
-    rocksdb_batched_multi_get_cf(rocks->db, rocks->reading, rocks->family, count, keys, sizes, answers,
-                                 statuses, true);
+    rocksdb_batched_multi_get_cf(rocks->db, rocks->reading, rocks->family, count, keys, sizes,
+                                 answers, statuses, true);
     enum gf_rc rc = GF_OK;
     for (uint32_t i = 0; i < count; i++) {
         if (statuses[i] != NULL && rc == GF_OK) {
@@ -116,8 +118,8 @@ requests_fetch(struct rocks_store *rocks, uint32_t count, struct gf_error *error
     qsort(rocks->requests, count, sizeof(*rocks->requests), request_compare);
     for (uint32_t at = 0; at < count; at += CHUNK_COUNT) {
         const uint32_t left = count - at;
-        const enum gf_rc rc =
-            chunk_fetch(rocks, rocks->requests + at, left < CHUNK_COUNT ? left : CHUNK_COUNT, error);
+        const enum gf_rc rc = chunk_fetch(rocks, rocks->requests + at,
+                                          left < CHUNK_COUNT ? left : CHUNK_COUNT, error);
         if (rc != GF_OK) {
             return rc;
         }
@@ -126,8 +128,9 @@ requests_fetch(struct rocks_store *rocks, uint32_t count, struct gf_error *error
 }
 
 static enum gf_rc
-store_get(struct gf_store *store, uint32_t shard, const uint32_t *slices, const struct gf_store_block *wanted,
-          uint32_t count, struct gf_store_block *found_out, struct gf_error *error)
+store_get(struct gf_store *store, uint32_t shard, const uint32_t *slices,
+          const struct gf_store_block *wanted, uint32_t count, struct gf_store_block *found_out,
+          struct gf_error *error)
 {
     struct rocks_store *rocks = rocks_of(store);
     assert(shard < ROCKS_SHARD_OF_STORE);
@@ -197,7 +200,8 @@ store_metas(struct gf_store *store, uint32_t shard, struct gf_slice_meta metas_o
     for (uint32_t i = 0; i < GF_SLICE_COUNT && rc == GF_OK; i++) {
         const struct rocks_request *request = &rocks->requests[i];
         if (request->value_size > 0) {
-            rc = meta_decode(rocks, gf_span_of(rocks->values + request->value_at, request->value_size),
+            rc = meta_decode(rocks,
+                             gf_span_of(rocks->values + request->value_at, request->value_size),
                              &metas[request->index], error);
         }
     }
@@ -218,7 +222,8 @@ writable_check(const struct rocks_store *rocks, struct gf_error *error)
 }
 
 static void
-meta_put(struct rocks_store *rocks, uint32_t shard, uint32_t slice, const struct gf_slice_meta *meta)
+meta_put(struct rocks_store *rocks, uint32_t shard, uint32_t slice,
+         const struct gf_slice_meta *meta)
 {
     struct stored_meta stored = {.version = htole16(META_VERSION),
                                  .batch = htole64((uint64_t)meta->batch),
@@ -230,8 +235,9 @@ meta_put(struct rocks_store *rocks, uint32_t shard, uint32_t slice, const struct
 }
 
 static enum gf_rc
-store_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice, const struct gf_slice_meta *meta,
-                const struct gf_store_block *blocks, uint32_t count, struct gf_error *error)
+store_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice,
+                const struct gf_slice_meta *meta, const struct gf_store_block *blocks,
+                uint32_t count, struct gf_error *error)
 {
     struct rocks_store *rocks = rocks_of(store);
     assert(shard < ROCKS_SHARD_OF_STORE);
@@ -246,7 +252,8 @@ store_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice, const st
         assert(blocks[i].kind != 0);
         assert(blocks[i].key.size <= GF_ENTITY_KEY_SIZE_MAX);
         const struct rocks_key key = rocks_key_of(shard, slice, blocks[i].kind, blocks[i].key);
-        assert(gf_span_compare(gf_span_of(last.bytes, last.size), gf_span_of(key.bytes, key.size)) < 0);
+        assert(gf_span_compare(gf_span_of(last.bytes, last.size), gf_span_of(key.bytes, key.size)) <
+               0);
         if (blocks[i].bytes.size == 0) {
             rocksdb_writebatch_delete(rocks->batch, (const char *)key.bytes, key.size);
         } else {
@@ -261,7 +268,8 @@ store_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice, const st
 
 static enum gf_rc
 iterator_visit(struct rocks_store *rocks, rocksdb_iterator_t *iterator,
-               enum gf_rc (*visit)(void *context, const struct gf_store_block *block, struct gf_error *error),
+               enum gf_rc (*visit)(void *context, const struct gf_store_block *block,
+                                   struct gf_error *error),
                void *context, struct gf_error *error)
 {
     size_t key_size = 0, value_size = 0;
@@ -269,8 +277,8 @@ iterator_visit(struct rocks_store *rocks, rocksdb_iterator_t *iterator,
     const char *stored = rocksdb_iter_value(iterator, &value_size);
     assert(key_size >= ROCKS_PREFIX_SIZE);
     struct gf_span value = {0};
-    enum gf_rc rc =
-        rocks_value_check(rocks, gf_span_of(key, key_size), gf_span_of(stored, value_size), &value, error);
+    enum gf_rc rc = rocks_value_check(rocks, gf_span_of(key, key_size),
+                                      gf_span_of(stored, value_size), &value, error);
     size_t at = 0;
     rocks->values_size = 0; /* a copy: in its table a value may start at any address */
     if (rc == GF_OK) {
@@ -288,7 +296,8 @@ iterator_visit(struct rocks_store *rocks, rocksdb_iterator_t *iterator,
 
 static enum gf_rc
 store_scan(struct gf_store *store, uint32_t shard, uint32_t slice,
-           enum gf_rc (*visit)(void *context, const struct gf_store_block *block, struct gf_error *error),
+           enum gf_rc (*visit)(void *context, const struct gf_store_block *block,
+                               struct gf_error *error),
            void *context, struct gf_error *error)
 {
     struct rocks_store *rocks = rocks_of(store);
@@ -297,7 +306,8 @@ store_scan(struct gf_store *store, uint32_t shard, uint32_t slice,
     const struct rocks_key from = rocks_key_of(shard, slice, 1, (struct gf_span){0});
     const struct rocks_key end = rocks_key_of(shard, slice + 1, 0, (struct gf_span){0});
     rocksdb_readoptions_set_iterate_upper_bound(rocks->scanning, (const char *)end.bytes, end.size);
-    rocksdb_iterator_t *iterator = rocksdb_create_iterator_cf(rocks->db, rocks->scanning, rocks->family);
+    rocksdb_iterator_t *iterator =
+        rocksdb_create_iterator_cf(rocks->db, rocks->scanning, rocks->family);
     enum gf_rc rc = GF_OK;
     for (rocksdb_iter_seek(iterator, (const char *)from.bytes, from.size);
          rc == GF_OK && rocksdb_iter_valid(iterator); rocksdb_iter_next(iterator)) {
@@ -306,7 +316,8 @@ store_scan(struct gf_store *store, uint32_t shard, uint32_t slice,
     char *status = NULL;
     rocksdb_iter_get_error(iterator, &status);
     rocksdb_iter_destroy(iterator);
-    rocksdb_readoptions_set_iterate_upper_bound(rocks->scanning, NULL, 0); /* `end` goes out of scope */
+    rocksdb_readoptions_set_iterate_upper_bound(rocks->scanning, NULL,
+                                                0); /* `end` goes out of scope */
     if (rc != GF_OK) {
         rocksdb_free(status);
         return rc;
@@ -317,14 +328,16 @@ store_scan(struct gf_store *store, uint32_t shard, uint32_t slice,
 /* ---- named values ---- */
 
 static enum gf_rc
-store_get_named(struct gf_store *store, const char *name, struct gf_span *value_out, struct gf_error *error)
+store_get_named(struct gf_store *store, const char *name, struct gf_span *value_out,
+                struct gf_error *error)
 {
     const struct rocks_key key = rocks_key_own(ROCKS_OWN_NAMED, 0, gf_span_text(name));
     return rocks_value_get(rocks_of(store), &key, value_out, error);
 }
 
 static enum gf_rc
-store_put_named(struct gf_store *store, const char *name, struct gf_span value, struct gf_error *error)
+store_put_named(struct gf_store *store, const char *name, struct gf_span value,
+                struct gf_error *error)
 {
     struct rocks_store *rocks = rocks_of(store);
     const enum gf_rc rc = writable_check(rocks, error);

@@ -6,14 +6,16 @@
 #include "io/schema_resolve.h"
 #include "io/schema_tree.h"
 
-/* Avro C's opinion, asked last: by now the text is bounded in size and depth and does not recurse. */
+/* Avro C's opinion, asked last: by now the text is bounded in size and depth and does not recurse.
+ */
 static enum gf_rc
 schema_ask_avro(const char *json, size_t size, struct gf_error *error)
 {
     avro_schema_t schema = NULL;
     avro_set_error("%s", ""); /* it appends to the message of the failure before */
     if (avro_schema_from_json_length(json, size, &schema) != 0) {
-        return gf_fail(error, GF_E_UNKNOWN_SCHEMA, "Avro cannot read the schema: %.300s", avro_strerror());
+        return gf_fail(error, GF_E_UNKNOWN_SCHEMA, "Avro cannot read the schema: %.300s",
+                       avro_strerror());
     }
     avro_schema_decref(schema);
     return GF_OK;
@@ -33,7 +35,8 @@ schema_compile_tree(const struct gf_topic_info *topic, const struct gf_schema_tr
     if (rc != GF_OK) {
         return rc;
     }
-    /* The same canonical form is the same bytes; that they mean the same was checked on the way to the plan.
+    /* The same canonical form is the same bytes; that they mean the same was checked on the way to
+     * the plan.
      */
     out->is_own = fingerprint == topic->fingerprint;
     if (out->is_own) {

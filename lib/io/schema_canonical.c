@@ -1,6 +1,6 @@
-/* Parsing Canonical Form (Avro 1.11, "Transforming into Parsing Canonical Form"): full names, nothing but the
- * attributes that decide how bytes are read, in a fixed order, without spaces. A named type is written out
- * once. */
+/* Parsing Canonical Form (Avro 1.11, "Transforming into Parsing Canonical Form"): full names,
+ * nothing but the attributes that decide how bytes are read, in a fixed order, without spaces. A
+ * named type is written out once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +117,8 @@ canonical_put_type(struct canonical *form, const struct gf_schema_node *node)
         canonical_put_named(form, node);
     } else if (node->kind == GF_SCHEMA_ARRAY || node->kind == GF_SCHEMA_MAP) {
         const bool is_array = node->kind == GF_SCHEMA_ARRAY;
-        canonical_put(form, is_array ? "{\"type\":\"array\",\"items\":" : "{\"type\":\"map\",\"values\":");
+        canonical_put(form, is_array ? "{\"type\":\"array\",\"items\":"
+                                     : "{\"type\":\"map\",\"values\":");
         canonical_put_type(form, node->children[0]);
         canonical_put(form, "}");
     } else if (node->kind == GF_SCHEMA_UNION) {

@@ -40,7 +40,8 @@ gf_schema_json_load(const char *text, size_t size, json_t **out, struct gf_error
     json_error_t problem;
     *out = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
     if (*out == NULL) {
-        return gf_fail(error, GF_E_UNKNOWN_SCHEMA, "not JSON: line %d: %s", problem.line, problem.text);
+        return gf_fail(error, GF_E_UNKNOWN_SCHEMA, "not JSON: line %d: %s", problem.line,
+                       problem.text);
     }
     return GF_OK;
 }

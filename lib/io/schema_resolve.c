@@ -7,7 +7,8 @@
 #include "io/schema_steps.h"
 
 #define JUMP_OPEN UINT32_MAX
-/* Types looked at in all. Named types may be used often, so a small schema can stand for a huge one. */
+/* Types looked at in all. Named types may be used often, so a small schema can stand for a huge
+ * one. */
 #define STEPS_MAX  65536
 #define PATH_SIZE  256
 #define FIELDS_MAX 128 /* of a record of ours */
@@ -40,7 +41,8 @@ static enum gf_rc
 compile_count_step(struct compiler *c)
 {
     if (++c->seen > STEPS_MAX) {
-        return gf_fail(c->error, GF_E_UNKNOWN_SCHEMA, "schema stands for more than %d types", STEPS_MAX);
+        return gf_fail(c->error, GF_E_UNKNOWN_SCHEMA, "schema stands for more than %d types",
+                       STEPS_MAX);
     }
     return GF_OK;
 }
@@ -61,12 +63,13 @@ path_leave(struct compiler *c, size_t size)
 }
 
 static enum gf_rc
-compile_mismatch(struct compiler *c, const struct gf_schema_node *theirs, const struct gf_type *ours)
+compile_mismatch(struct compiler *c, const struct gf_schema_node *theirs,
+                 const struct gf_type *ours)
 {
-    return gf_fail(c->error, GF_E_UNKNOWN_SCHEMA,
-                   "%s%s: written as %s %.100s, which cannot be read as %.100s",
-                   c->path[0] == '\0' ? "the record" : "field ", c->path, gf_schema_kind_name(theirs->kind),
-                   theirs->full_name != NULL ? theirs->full_name : "", ours->name);
+    return gf_fail(
+        c->error, GF_E_UNKNOWN_SCHEMA, "%s%s: written as %s %.100s, which cannot be read as %.100s",
+        c->path[0] == '\0' ? "the record" : "field ", c->path, gf_schema_kind_name(theirs->kind),
+        theirs->full_name != NULL ? theirs->full_name : "", ours->name);
 }
 
 static bool
@@ -92,23 +95,26 @@ is_time_or_decimal(const char *logical_type)
 
 /* Same bytes, other meaning. */
 static enum gf_rc
-compile_check_meaning(struct compiler *c, const struct gf_schema_node *theirs, const struct gf_type *ours)
+compile_check_meaning(struct compiler *c, const struct gf_schema_node *theirs,
+                      const struct gf_type *ours)
 {
     const char *our_unit = ours->unit != NULL ? ours->unit : "none";
     if (theirs->logical_type != NULL && is_time_or_decimal(theirs->logical_type) &&
         strcmp(theirs->logical_type, our_unit) != 0) {
-        return gf_fail(c->error, GF_E_UNKNOWN_SCHEMA, "field %s: written as %s %.40s, read as %s of unit %s",
-                       c->path, gf_schema_kind_name(theirs->kind), theirs->logical_type, ours->name,
-                       our_unit);
+        return gf_fail(
+            c->error, GF_E_UNKNOWN_SCHEMA, "field %s: written as %s %.40s, read as %s of unit %s",
+            c->path, gf_schema_kind_name(theirs->kind), theirs->logical_type, ours->name, our_unit);
     }
     if (theirs->unit != NULL && ours->unit != NULL && strcmp(theirs->unit, ours->unit) != 0) {
-        return gf_fail(c->error, GF_E_UNKNOWN_SCHEMA, "field %s: written as %s in %.40s, read as %s in %s",
-                       c->path, gf_schema_kind_name(theirs->kind), theirs->unit, ours->name, ours->unit);
+        return gf_fail(c->error, GF_E_UNKNOWN_SCHEMA,
+                       "field %s: written as %s in %.40s, read as %s in %s", c->path,
+                       gf_schema_kind_name(theirs->kind), theirs->unit, ours->name, ours->unit);
     }
     if (theirs->has_scale && ours->unit != NULL && theirs->scale != ours->scale) {
         return gf_fail(c->error, GF_E_UNKNOWN_SCHEMA,
-                       "field %s: written as %s of scale %" PRId64 ", read as %s of scale %d", c->path,
-                       gf_schema_kind_name(theirs->kind), theirs->scale, ours->name, ours->scale);
+                       "field %s: written as %s of scale %" PRId64 ", read as %s of scale %d",
+                       c->path, gf_schema_kind_name(theirs->kind), theirs->scale, ours->name,
+                       ours->scale);
     }
     return GF_OK;
 }
@@ -139,8 +145,9 @@ compile_scalar(struct compiler *c, const struct gf_schema_node *theirs, const st
     for (size_t index = 0; index < sizeof(rows) / sizeof(rows[0]); index++) {
         if (rows[index].ours == ours->kind && rows[index].theirs == theirs->kind) {
             const enum gf_rc rc = compile_check_meaning(c, theirs, ours);
-            return rc != GF_OK ? rc
-                               : compile_emit(c, (struct gf_plan_op){.code = rows[index].code, .to = to});
+            return rc != GF_OK
+                       ? rc
+                       : compile_emit(c, (struct gf_plan_op){.code = rows[index].code, .to = to});
         }
     }
     return compile_mismatch(c, theirs, ours);
@@ -162,18 +169,19 @@ compile_fixed(struct compiler *c, const struct gf_schema_node *theirs, const str
     }
     if (theirs->size != ours->size) {
         return gf_fail(c->error, GF_E_UNKNOWN_SCHEMA,
-                       "field %s: written as fixed of %u bytes, read as fixed of %u", c->path, theirs->size,
-                       ours->size);
+                       "field %s: written as fixed of %u bytes, read as fixed of %u", c->path,
+                       theirs->size, ours->size);
     }
     const enum gf_rc rc = compile_check_meaning(c, theirs, ours);
-    return rc != GF_OK
-               ? rc
-               : compile_emit(c, (struct gf_plan_op){.code = GF_PLAN_FIXED, .to = to, .size = ours->size});
+    return rc != GF_OK ? rc
+                       : compile_emit(c, (struct gf_plan_op){
+                                             .code = GF_PLAN_FIXED, .to = to, .size = ours->size});
 }
 
 /* A symbol that we do not have reads as our symbol 0, UNKNOWN. */
 static enum gf_rc
-compile_enum(struct compiler *c, const struct gf_schema_node *theirs, const struct gf_type *ours, uint32_t to)
+compile_enum(struct compiler *c, const struct gf_schema_node *theirs, const struct gf_type *ours,
+             uint32_t to)
 {
     if (theirs->kind != GF_SCHEMA_ENUM || !is_same_name(theirs, ours)) {
         return compile_mismatch(c, theirs, ours);
@@ -191,27 +199,30 @@ compile_enum(struct compiler *c, const struct gf_schema_node *theirs, const stru
         }
     }
     return compile_emit(
-        c, (struct gf_plan_op){.code = GF_PLAN_ENUM, .to = to, .size = theirs->count, .jump = first});
+        c,
+        (struct gf_plan_op){.code = GF_PLAN_ENUM, .to = to, .size = theirs->count, .jump = first});
 }
 
 /* An array (`ours` is then its item) or something that is skipped (`ours` is NULL). */
 static enum gf_rc
-compile_loop(struct compiler *c, const struct gf_schema_node *theirs, const struct gf_type *ours, uint32_t to)
+compile_loop(struct compiler *c, const struct gf_schema_node *theirs, const struct gf_type *ours,
+             uint32_t to)
 {
     if (c->loops == GF_PLAN_DEPTH_MAX) {
-        return gf_fail(c->error, GF_E_UNKNOWN_SCHEMA, "field %s: arrays and maps are nested deeper than %d",
-                       c->path, GF_PLAN_DEPTH_MAX);
+        return gf_fail(c->error, GF_E_UNKNOWN_SCHEMA,
+                       "field %s: arrays and maps are nested deeper than %d", c->path,
+                       GF_PLAN_DEPTH_MAX);
     }
     const struct gf_schema_node *item = theirs->children[0];
     const bool is_map = theirs->kind == GF_SCHEMA_MAP;
     const uint32_t start = c->out.op_count;
-    enum gf_rc rc =
-        compile_emit(c, (struct gf_plan_op){
-                            .code = ours != NULL ? GF_PLAN_ARRAY : GF_PLAN_LOOP,
-                            .to = to,
-                            .size = ours != NULL ? ours->size : 0,
-                            .item_size_min = item->size_min + (is_map && item->size_min < UINT32_MAX),
-                        });
+    enum gf_rc rc = compile_emit(
+        c, (struct gf_plan_op){
+               .code = ours != NULL ? GF_PLAN_ARRAY : GF_PLAN_LOOP,
+               .to = to,
+               .size = ours != NULL ? ours->size : 0,
+               .item_size_min = item->size_min + (is_map && item->size_min < UINT32_MAX),
+           });
     if (rc == GF_OK && is_map) {
         rc = compile_emit(c, (struct gf_plan_op){.code = GF_PLAN_SKIP_BYTES});
     }
@@ -253,10 +264,11 @@ is_taken(const int32_t *written, uint32_t count, int32_t index)
     return false;
 }
 
-/* For each of our fields, the writer's field that it is read from, or -1. A field of the same name comes
- * before one of an alias. */
+/* For each of our fields, the writer's field that it is read from, or -1. A field of the same name
+ * comes before one of an alias. */
 static void
-find_written(const struct gf_schema_node *theirs, const struct gf_type *ours, int32_t written[FIELDS_MAX])
+find_written(const struct gf_schema_node *theirs, const struct gf_type *ours,
+             int32_t written[FIELDS_MAX])
 {
     assert(ours->field_count <= FIELDS_MAX);
     for (uint32_t field = 0; field < ours->field_count; field++) {
@@ -287,7 +299,8 @@ compile_field(struct compiler *c, const struct gf_schema_node *theirs, uint32_t 
     } else {
         const struct gf_field *field = &ours->fields[at];
         const struct place place = {.to = to + field->offset,
-                                    .has = field->has_offset < 0 ? -1 : (int32_t)to + field->has_offset};
+                                    .has = field->has_offset < 0 ? -1
+                                                                 : (int32_t)to + field->has_offset};
         rc = compile_value(c, theirs->children[index], field->type, place);
     }
     path_leave(c, path);
@@ -320,7 +333,8 @@ compile_record(struct compiler *c, const struct gf_schema_node *theirs, const st
     return GF_OK;
 }
 
-/* Points the jumps that branches of a union ended with to here. Those of unions inside have been closed. */
+/* Points the jumps that branches of a union ended with to here. Those of unions inside have been
+ * closed. */
 static void
 compile_close_jumps(struct compiler *c, uint32_t from)
 {
@@ -358,8 +372,8 @@ compile_union(struct compiler *c, const struct gf_schema_node *theirs, const str
     const uint32_t table = c->out.row_count, start = c->out.op_count;
     enum gf_rc rc = gf_schema_steps_add_rows(&c->out, theirs->count, c->error);
     if (rc == GF_OK) {
-        rc =
-            compile_emit(c, (struct gf_plan_op){.code = GF_PLAN_UNION, .size = theirs->count, .jump = table});
+        rc = compile_emit(
+            c, (struct gf_plan_op){.code = GF_PLAN_UNION, .size = theirs->count, .jump = table});
     }
     struct gf_error *error = c->error;
     struct gf_error first = {.text = ""}, other = {.text = ""};
@@ -442,7 +456,8 @@ compile_skip(struct compiler *c, const struct gf_schema_node *theirs)
     case GF_SCHEMA_FLOAT:
     case GF_SCHEMA_DOUBLE:
     case GF_SCHEMA_FIXED:
-        return compile_emit(c, (struct gf_plan_op){.code = GF_PLAN_SKIP_SIZE, .size = theirs->size_min});
+        return compile_emit(
+            c, (struct gf_plan_op){.code = GF_PLAN_SKIP_SIZE, .size = theirs->size_min});
     case GF_SCHEMA_BYTES:
     case GF_SCHEMA_STRING:
         return compile_emit(c, (struct gf_plan_op){.code = GF_PLAN_SKIP_BYTES});
@@ -462,8 +477,8 @@ compile_skip(struct compiler *c, const struct gf_schema_node *theirs)
 }
 
 enum gf_rc
-gf_schema_resolve(const struct gf_schema_node *theirs, const struct gf_type *ours, struct gf_plan *out,
-                  struct gf_error *error)
+gf_schema_resolve(const struct gf_schema_node *theirs, const struct gf_type *ours,
+                  struct gf_plan *out, struct gf_error *error)
 {
     struct compiler c = {.error = error};
     enum gf_rc rc = compile_value(&c, theirs, ours, (struct place){.to = 0, .has = -1});

@@ -45,8 +45,8 @@ gf_schema_steps_add_rows(struct gf_schema_steps *steps, uint32_t count, struct g
 }
 
 enum gf_rc
-gf_schema_steps_finish(const struct gf_schema_steps *steps, const struct gf_type *type, struct gf_plan *out,
-                       struct gf_error *error)
+gf_schema_steps_finish(const struct gf_schema_steps *steps, const struct gf_type *type,
+                       struct gf_plan *out, struct gf_error *error)
 {
     const size_t ops_size = steps->op_count * sizeof(struct gf_plan_op);
     const size_t table_size = steps->row_count * sizeof(int32_t);

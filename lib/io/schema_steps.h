@@ -8,8 +8,8 @@
 #include "codec/plan.h"
 #include "codec/plan_op.h"
 
-/* Tables are indexes into `rows` (in `jump`, which ENUM and UNION do not use) until nothing moves any more.
- * Start with all zero. */
+/* Tables are indexes into `rows` (in `jump`, which ENUM and UNION do not use) until nothing moves
+ * any more. Start with all zero. */
 struct gf_schema_steps {
     struct gf_plan_op *ops;
     uint32_t op_count, op_capacity;
@@ -24,8 +24,9 @@ GF_MUST_USE enum gf_rc gf_schema_steps_add(struct gf_schema_steps *steps, struct
 GF_MUST_USE enum gf_rc gf_schema_steps_add_rows(struct gf_schema_steps *steps, uint32_t count,
                                                 struct gf_error *error);
 /* One block, free(out->ops). `steps` stays. */
-GF_MUST_USE enum gf_rc gf_schema_steps_finish(const struct gf_schema_steps *steps, const struct gf_type *type,
-                                              struct gf_plan *out, struct gf_error *error);
+GF_MUST_USE enum gf_rc gf_schema_steps_finish(const struct gf_schema_steps *steps,
+                                              const struct gf_type *type, struct gf_plan *out,
+                                              struct gf_error *error);
 void gf_schema_steps_fini(struct gf_schema_steps *steps);
 
 #endif

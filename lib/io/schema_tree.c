@@ -69,7 +69,8 @@ tree_node(struct gf_schema_tree *tree, enum gf_schema_kind kind, size_t count)
     node->kind = kind;
     node->depth = 1;
     node->count = (uint32_t)count;
-    node->size_min = kind < sizeof(kind_size_min) / sizeof(kind_size_min[0]) ? kind_size_min[kind] : 0;
+    node->size_min =
+        kind < sizeof(kind_size_min) / sizeof(kind_size_min[0]) ? kind_size_min[kind] : 0;
     if (count > 0) {
         node->children = tree_take(tree, count, sizeof(*node->children));
         node->names = tree_take(tree, count, sizeof(*node->names));
@@ -138,8 +139,8 @@ tree_read_name(struct gf_schema_tree *tree, const char *name, const char *space,
     }
     const struct gf_schema_node *node = tree_find(tree, full_name);
     if (node == NULL) {
-        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "type %.200s is not defined before its use",
-                       full_name);
+        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA,
+                       "type %.200s is not defined before its use", full_name);
     }
     if (node->is_open) {
         return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA,
@@ -151,7 +152,8 @@ tree_read_name(struct gf_schema_tree *tree, const char *name, const char *space,
 
 /* Enters the name of a record, enum or fixed. */
 static enum gf_rc
-tree_define(struct gf_schema_tree *tree, const json_t *json, const char *space, struct gf_schema_node *node)
+tree_define(struct gf_schema_tree *tree, const json_t *json, const char *space,
+            struct gf_schema_node *node)
 {
     const char *name = json_string_value(json_object_get(json, "name"));
     if (name == NULL || !gf_schema_full_name_is_valid(name)) {
@@ -168,14 +170,17 @@ tree_define(struct gf_schema_tree *tree, const json_t *json, const char *space, 
         return tree_no_memory(tree);
     }
     if (tree_find(tree, node->full_name) != NULL) {
-        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "type %.200s is defined twice", node->full_name);
+        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "type %.200s is defined twice",
+                       node->full_name);
     }
     if (tree->named_count == GF_SCHEMA_NAMES_MAX) {
-        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "more than %d named types", GF_SCHEMA_NAMES_MAX);
+        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "more than %d named types",
+                       GF_SCHEMA_NAMES_MAX);
     }
     if (tree->named_count == tree->named_capacity) {
         const uint32_t capacity = 2 * tree->named_capacity + 16;
-        struct gf_schema_node **named = realloc(tree->named, capacity * sizeof(struct gf_schema_node *));
+        struct gf_schema_node **named =
+            realloc(tree->named, capacity * sizeof(struct gf_schema_node *));
         if (named == NULL) {
             return tree_no_memory(tree);
         }
@@ -255,7 +260,8 @@ tree_read_record(struct gf_schema_tree *tree, const json_t *json, const char *sp
         return rc;
     }
     if (!json_is_array(fields)) {
-        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "record %.200s has no fields", node->full_name);
+        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "record %.200s has no fields",
+                       node->full_name);
     }
     const char *inner_space = tree_space_of(tree, node->full_name);
     if (inner_space == NULL) {
@@ -291,7 +297,8 @@ tree_read_enum(struct gf_schema_tree *tree, const json_t *json, const char *spac
         return rc;
     }
     if (node->count == 0) {
-        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "enum %.200s has no symbols", node->full_name);
+        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "enum %.200s has no symbols",
+                       node->full_name);
     }
     for (uint32_t index = 0; index < node->count; index++) {
         node->names[index] = json_string_value(json_array_get(symbols, index));
@@ -316,8 +323,9 @@ tree_read_fixed(struct gf_schema_tree *tree, const json_t *json, const char *spa
     const json_t *size = json_object_get(json, "size");
     if (!json_is_integer(size) || json_integer_value(size) < 1 ||
         json_integer_value(size) > GF_SCHEMA_FIXED_SIZE_MAX) {
-        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "fixed %.200s: its size is not from 1 to %d",
-                       node->full_name, GF_SCHEMA_FIXED_SIZE_MAX);
+        return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA,
+                       "fixed %.200s: its size is not from 1 to %d", node->full_name,
+                       GF_SCHEMA_FIXED_SIZE_MAX);
     }
     node->size = (uint32_t)json_integer_value(size);
     node->size_min = node->size;
@@ -328,8 +336,8 @@ tree_read_fixed(struct gf_schema_tree *tree, const json_t *json, const char *spa
 
 /* An array or a map: its one child is under `key`. */
 static enum gf_rc
-tree_read_loop(struct gf_schema_tree *tree, enum gf_schema_kind kind, const json_t *json, const char *space,
-               const struct gf_schema_node **out)
+tree_read_loop(struct gf_schema_tree *tree, enum gf_schema_kind kind, const json_t *json,
+               const char *space, const struct gf_schema_node **out)
 {
     struct gf_schema_node *node = tree_node(tree, kind, 1);
     if (node == NULL) {
@@ -370,7 +378,8 @@ tree_read_union(struct gf_schema_tree *tree, const json_t *json, const char *spa
             is_twice |= node->children[other] == child;
         }
         if (child->kind == GF_SCHEMA_UNION || is_twice) {
-            return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "a union with %s twice or inside another union",
+            return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA,
+                           "a union with %s twice or inside another union",
                            gf_schema_kind_name(child->kind));
         }
         seen |= child->full_name == NULL ? 1U << child->kind : 0;
@@ -456,7 +465,8 @@ tree_read(struct gf_schema_tree *tree, const json_t *json, const char *space,
 }
 
 enum gf_rc
-gf_schema_tree_new(const char *json, size_t size, struct gf_schema_tree **out, struct gf_error *error)
+gf_schema_tree_new(const char *json, size_t size, struct gf_schema_tree **out,
+                   struct gf_error *error)
 {
     struct gf_schema_tree *tree = calloc(1, sizeof(*tree));
     if (tree == NULL) {

@@ -1,9 +1,9 @@
 /* A writer's schema as a tree: Avro JSON, checked and with its names resolved.
  *
- * jansson reads the text, not Avro C: Avro C 1.11 drops aliases, defaults, logical types, units and scales,
- * and the last three are how a schema says that its numbers mean something else than ours. Avro C still has
- * the last word on whether the text is a schema, after the checks here have made it harmless (bounded in size
- * and depth, not recursive). */
+ * jansson reads the text, not Avro C: Avro C 1.11 drops aliases, defaults, logical types, units and
+ * scales, and the last three are how a schema says that its numbers mean something else than ours.
+ * Avro C still has the last word on whether the text is a schema, after the checks here have made
+ * it harmless (bounded in size and depth, not recursive). */
 #ifndef GF_IO_SCHEMA_TREE_H
 #define GF_IO_SCHEMA_TREE_H
 
@@ -35,7 +35,8 @@ enum gf_schema_kind {
     GF_SCHEMA_UNION,
 };
 
-/* A type. Named types are one node however often they are used. All texts live as long as the tree. */
+/* A type. Named types are one node however often they are used. All texts live as long as the tree.
+ */
 struct gf_schema_node {
     enum gf_schema_kind kind;
     const char *full_name; /* RECORD, ENUM, FIXED: with its namespace */
@@ -53,10 +54,10 @@ struct gf_schema_node {
 
 struct gf_schema_tree; /* owns the nodes */
 
-/* Reads `json`. Free with gf_schema_tree_free. Errors: GF_E_UNKNOWN_SCHEMA (what is wrong with it, and
- * where), GF_E_NO_MEMORY. */
-GF_MUST_USE enum gf_rc gf_schema_tree_new(const char *json, size_t size, struct gf_schema_tree **out,
-                                          struct gf_error *error);
+/* Reads `json`. Free with gf_schema_tree_free. Errors: GF_E_UNKNOWN_SCHEMA (what is wrong with it,
+ * and where), GF_E_NO_MEMORY. */
+GF_MUST_USE enum gf_rc gf_schema_tree_new(const char *json, size_t size,
+                                          struct gf_schema_tree **out, struct gf_error *error);
 void gf_schema_tree_free(struct gf_schema_tree *tree);
 
 const struct gf_schema_node *gf_schema_tree_root(const struct gf_schema_tree *tree);

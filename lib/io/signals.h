@@ -1,6 +1,6 @@
-/* Signals: SIGTERM and SIGINT ask the process to stop after the batch it is in; a second SIGINT ends it at
- * once, which is safe at any time (the next start recovers). A broken pipe is an error of the write that
- * meets it, not a signal. */
+/* Signals: SIGTERM and SIGINT ask the process to stop after the batch it is in; a second SIGINT
+ * ends it at once, which is safe at any time (the next start recovers). A broken pipe is an error
+ * of the write that meets it, not a signal. */
 #ifndef GF_IO_SIGNALS_H
 #define GF_IO_SIGNALS_H
 

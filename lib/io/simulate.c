@@ -29,7 +29,6 @@ options_check(const struct gf_simulate_options *options, struct gf_error *error)
     if (options->start_day < 1000 || options->start_day > gf_days_from_date(2170, 1, 1)) {
         return gf_fail(error, GF_E_USAGE, "start: a day from 1973 to 2169");
     }
-    /* Slots are whole in zones whose clocks move by whole hours. */
     assert(options->partitions > 0);
     return GF_OK;
 }

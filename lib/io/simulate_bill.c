@@ -167,7 +167,7 @@ sim_bill_month(struct sim *sim, uint32_t partition, struct sim_customer *custome
                 .d = customer->estimated_micro,
             },
     };
-    bill.item.c = moment_of(sim, bill.due_day, 0, 0).us;
+    bill.item.c = moment_of(sim, bill.due_day + 1, 0, 0).us; /* who pays on the day pays in time */
     enum gf_rc rc = amount_of(sim, customer, &bill.item.a, &bill.item.b);
     memset(customer->used_micro, 0, sizeof customer->used_micro);
     customer->estimated_micro = 0;

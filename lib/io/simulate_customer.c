@@ -222,16 +222,18 @@ sim_customers_make(struct sim *sim)
     return GF_OK;
 }
 
-/* Two holidays a year, of 3 to 12 days, one in sixteen three weeks long: the house at a sixth of its use. */
+/* A holiday of 3 to 12 days a year, for one in twenty three weeks, and a short one; not all can.
+ * The house is then at a sixth of its use. */
 static bool
 is_away(const struct sim *sim, const struct sim_customer *customer)
 {
     const int32_t year = sim->today.day / 365, day = sim->today.day % 365;
     for (uint32_t i = 0; i < VACATION_COUNT; i++) {
-        const uint64_t bits =
-            sim_draw(sim, SIM_STREAM_VACATION, customer->number, (uint64_t)year * VACATION_COUNT + i);
-        const int32_t from = (int32_t)(bits % 344);
-        const int32_t length = (bits >> 56) % 16 == 0 ? 21 : 3 + (int32_t)((bits >> 32) % 10);
+        const uint64_t bits = sim_draw(sim, SIM_STREAM_VACATION, customer->number,
+                                       (uint64_t)year * VACATION_COUNT + i);
+        const uint32_t luck = (uint32_t)(bits >> 48) % 20;
+        const int32_t from = (int32_t)(bits % 344), more = (int32_t)((bits >> 32) % 10);
+        const int32_t length = luck >= 14 ? 0 : i == 1 ? 2 + more / 2 : luck == 0 ? 21 : 3 + more;
         if (day >= from && day < from + length) {
             return true;
         }

@@ -20,8 +20,8 @@ const char *
 gf_count_text(int64_t count, char out[GF_AMOUNT_TEXT_SIZE])
 {
     char digits[GF_AMOUNT_TEXT_SIZE];
-    const int length =
-        snprintf(digits, sizeof(digits), "%" PRIu64, count < 0 ? -(uint64_t)count : (uint64_t)count);
+    const int length = snprintf(digits, sizeof(digits), "%" PRIu64,
+                                count < 0 ? -(uint64_t)count : (uint64_t)count);
     char *at = out;
     if (count < 0) {
         *at++ = '-';
@@ -46,9 +46,11 @@ gf_duration_text(int64_t us, char out[GF_AMOUNT_TEXT_SIZE])
     } else if (s < 3600) {
         snprintf(out, GF_AMOUNT_TEXT_SIZE, "%s%" PRIu64 "m%02" PRIu64 "s", sign, s / 60, s % 60);
     } else if (s < 86400) {
-        snprintf(out, GF_AMOUNT_TEXT_SIZE, "%s%" PRIu64 "h%02" PRIu64 "m", sign, s / 3600, s / 60 % 60);
+        snprintf(out, GF_AMOUNT_TEXT_SIZE, "%s%" PRIu64 "h%02" PRIu64 "m", sign, s / 3600,
+                 s / 60 % 60);
     } else {
-        snprintf(out, GF_AMOUNT_TEXT_SIZE, "%s%" PRIu64 "d%02" PRIu64 "h", sign, s / 86400, s / 3600 % 24);
+        snprintf(out, GF_AMOUNT_TEXT_SIZE, "%s%" PRIu64 "d%02" PRIu64 "h", sign, s / 86400,
+                 s / 3600 % 24);
     }
     return out;
 }
@@ -68,7 +70,8 @@ text_append(char *text, const char *format, ...)
 /* ---- the line ---- */
 
 void
-gf_screen_init(struct gf_screen *screen, struct gf_clock *clock, struct gf_text_sink sink, bool is_terminal)
+gf_screen_init(struct gf_screen *screen, struct gf_clock *clock, struct gf_text_sink sink,
+               bool is_terminal)
 {
     *screen = (struct gf_screen){
         .clock = clock, .sink = sink, .is_terminal = is_terminal, .shown_us = GF_STATUS_UNKNOWN};
@@ -188,8 +191,8 @@ gf_status_init(struct gf_status *status, struct gf_screen *screen)
 }
 
 static void
-status_draw(struct gf_screen *screen, const struct gf_status *status, const struct gf_status_facts *facts,
-            int64_t left_us)
+status_draw(struct gf_screen *screen, const struct gf_status *status,
+            const struct gf_status_facts *facts, int64_t left_us)
 {
     char *text = screen->text, amount[GF_AMOUNT_TEXT_SIZE];
     text[0] = '\0';
@@ -273,7 +276,8 @@ gf_bar_init(struct gf_bar *bar, struct gf_screen *screen)
 }
 
 static void
-bar_draw(struct gf_screen *screen, const struct gf_bar *bar, int64_t done, int64_t total, int64_t left_us)
+bar_draw(struct gf_screen *screen, const struct gf_bar *bar, int64_t done, int64_t total,
+         int64_t left_us)
 {
     char *text = screen->text, amount[GF_AMOUNT_TEXT_SIZE];
     text[0] = '\0';
@@ -329,7 +333,8 @@ gf_bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total)
     const bool is_last = total > 0 && done >= total;
     if (is_first) {
         gf_screen_end(screen);
-        *bar = (struct gf_bar){.screen = screen, .what = what, .rate = rate_start, .start_us = now_us};
+        *bar =
+            (struct gf_bar){.screen = screen, .what = what, .rate = rate_start, .start_us = now_us};
     } else if (!is_last && !screen_is_due(screen, now_us)) {
         return;
     }

@@ -1,9 +1,10 @@
-/* Status: what a person wants to see while the program works. On a terminal one line, drawn again at most ten
- * times a second; elsewhere a log line every ten seconds. Callers show as often as they like; it is the clock
- * that decides.
+/* Status: what a person wants to see while the program works. On a terminal one line, drawn again
+ * at most ten times a second; elsewhere a log line every ten seconds. Callers show as often as they
+ * like; it is the clock that decides.
  *
- * One terminal line is shared by the status of a run, the progress of long work and the log: whoever writes a
- * log line through gf_screen_sink erases the line first and draws it again after. */
+ * One terminal line is shared by the status of a run, the progress of long work and the log:
+ * whoever writes a log line through gf_screen_sink erases the line first and draws it again after.
+ */
 #ifndef GF_IO_STATUS_H
 #define GF_IO_STATUS_H
 
@@ -16,7 +17,8 @@
 struct gf_screen {
     struct gf_clock *clock;
     struct gf_text_sink sink;
-    struct gf_logger *logger; /* for lines where there is no terminal; may be NULL, then there are none */
+    struct gf_logger
+        *logger; /* for lines where there is no terminal; may be NULL, then there are none */
     bool is_terminal;
     uint32_t width; /* columns; 0: 80 */
 
@@ -69,8 +71,8 @@ struct gf_bar {
 };
 
 void gf_bar_init(struct gf_bar *bar, struct gf_screen *screen);
-/* `done` of `total` (0 or less: not known). Another `what` (a constant) starts another line. The first and
- * the last (done = total) are shown whatever the clock says. */
+/* `done` of `total` (0 or less: not known). Another `what` (a constant) starts another line. The
+ * first and the last (done = total) are shown whatever the clock says. */
 void gf_bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total);
 /* The same as a callback of loop/ (struct gf_progress): `context` is the bar. */
 void gf_bar_progress(void *context, const char *what, int64_t done, int64_t total);

@@ -122,9 +122,31 @@ gf_feed_seek(struct gf_feed *feed, struct gf_feed_input *input, int64_t offset, 
     input->has_head = false;
 }
 
+/* A position below the first offset that is there shows when it is read. */
+static enum gf_rc
+freeze_at_once(struct gf_feed *feed, struct gf_error *error)
+{
+    struct gf_source_place places[GF_MERGE_INPUT_COUNT_MAX];
+    int64_t ends[GF_MERGE_INPUT_COUNT_MAX];
+    for (uint32_t i = 0; i < feed->input_count; i++) {
+        const struct gf_batch_input *range = &feed->inputs[i].range;
+        places[i] =
+            (struct gf_source_place){.topic = (enum gf_topic)range->topic, .partition = range->partition};
+    }
+    const enum gf_rc rc = feed->source->ops->ends_of(feed->source, places, feed->input_count, ends, error);
+    for (uint32_t i = 0; rc == GF_OK && i < feed->input_count; i++) {
+        struct gf_batch_input *range = &feed->inputs[i].range;
+        range->end = ends[i] > range->to ? ends[i] : range->to;
+    }
+    return rc;
+}
+
 enum gf_rc
 gf_feed_freeze(struct gf_feed *feed, struct gf_error *error)
 {
+    if (feed->source->ops->ends_of != NULL) {
+        return freeze_at_once(feed, error);
+    }
     for (uint32_t i = 0; i < feed->input_count; i++) {
         struct gf_feed_input *input = &feed->inputs[i];
         int64_t first = 0, end = 0;

@@ -17,9 +17,10 @@ reading_time(const struct gf_meter_reading *reading, struct gf_time *out, struct
     if (reading->kind != GF_READING_KIND_INTERVAL) {
         return gf_fail(error, GF_E_BAD_FIELD, "kind: neither INTERVAL nor REGISTER");
     }
-    if (interval_s < INTERVAL_S_MIN || interval_s > INTERVAL_S_MAX || INTERVAL_S_MAX % interval_s != 0) {
-        return gf_fail(error, GF_E_BAD_FIELD, "interval_s: %d is not a part of a day from 300 to 86400",
-                       interval_s);
+    if (interval_s < INTERVAL_S_MIN || interval_s > INTERVAL_S_MAX ||
+        INTERVAL_S_MAX % interval_s != 0) {
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "interval_s: %d is not a part of a day from 300 to 86400", interval_s);
     }
     *out = gf_time_add(reading->interval_start, (struct gf_duration){interval_s * GF_US_PER_S});
     return GF_OK;

@@ -15,7 +15,8 @@ series_at(const struct series *series, uint32_t index)
 uint32_t
 series_count_before(const struct series *series, struct gf_time time)
 {
-    /* Gallops from the newest, which is asked about most: everything from `end` on starts at `time` or later.
+    /* Gallops from the newest, which is asked about most: everything from `end` on starts at `time`
+     * or later.
      */
     uint32_t low = series->count, end = series->count, step = 1;
     while (low > 0 && series_at(series, low - 1)->start.us >= time.us) {

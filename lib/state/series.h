@@ -1,7 +1,8 @@
-/* Series: intervals of one zone sorted by their start, in a ring of memory that somebody lends. The newest is
- * found at once, any other in O(log n); when the ring is full the oldest goes.
+/* Series: intervals of one zone sorted by their start, in a ring of memory that somebody lends. The
+ * newest is found at once, any other in O(log n); when the ring is full the oldest goes.
  *
- * An item is any struct that begins with `struct series_item`. Part of reference.c; nobody else includes it.
+ * An item is any struct that begins with `struct series_item`. Part of reference.c; nobody else
+ * includes it.
  */
 #ifndef GF_STATE_SERIES_H
 #define GF_STATE_SERIES_H
@@ -19,8 +20,9 @@ struct series_item {
 struct series {
     uint8_t *items;
     uint32_t item_size, capacity;
-    uint32_t first, count;  /* place of the oldest; how many */
-    int32_t interval_s_max; /* longest ever put in: how far back an interval over a time can start */
+    uint32_t first, count; /* place of the oldest; how many */
+    int32_t
+        interval_s_max; /* longest ever put in: how far back an interval over a time can start */
 };
 
 /* The `index`th oldest; `index` < count. */
@@ -32,9 +34,9 @@ uint32_t series_count_before(const struct series *series, struct gf_time time);
 /* The interval that begins last among those that hold `time`, or NULL. */
 struct series_item *series_holding(const struct series *series, struct gf_time time);
 
-/* The place of the interval that starts at `start`: the one that is there (`*is_new_out` false), or room made
- * for a new one, filled with zeros but for `start` and `interval_s`. NULL when the ring is full of newer
- * ones. */
+/* The place of the interval that starts at `start`: the one that is there (`*is_new_out` false), or
+ * room made for a new one, filled with zeros but for `start` and `interval_s`. NULL when the ring
+ * is full of newer ones. */
 struct series_item *series_need(struct series *series, struct gf_time start, int32_t interval_s,
                                 bool *is_new_out);
 

@@ -1,5 +1,5 @@
-/* What a reading costs in the engine alone: many customers, all hot, in scattered order, no log and no store.
- *     bench_engine [CUSTOMERS [SLOTS]] */
+/* What a reading costs in the engine alone: many customers, all hot, in scattered order, no log and
+ * no store. bench_engine [CUSTOMERS [SLOTS]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,19 +40,20 @@ event_set(struct bench *bench, uint32_t at, uint32_t customer, int64_t slot, int
         .kind = GF_READING_KIND_INTERVAL,
         .interval_start = start,
         .interval_s = interval_s,
-        .energy_micro_kwh = {200000 + (int64_t)(customer * 2654435761u % 100000) + slot % 48 * 1000},
+        .energy_micro_kwh = {200000 + (int64_t)(customer * 2654435761u % 100000) +
+                             slot % 48 * 1000},
         .quality = GF_READING_QUALITY_ACTUAL,
         .source = GF_READING_SOURCE_HEADEND,
     };
     const struct gf_time end = {start.us + interval_s * GF_US_PER_S};
     bench->records[at] = (struct gf_record){.topic = GF_TOPIC_METER_READINGS, .timestamp = end};
-    bench->events[at] = (struct gf_batch_event){
-        .event = {.topic = GF_TOPIC_METER_READINGS,
-                  .offset = bench->batch * GF_BATCH_COUNT_MAX + at,
-                  .event_time = end,
-                  .key = gf_span_text(bench->keys[customer]),
-                  .body = reading,
-                  .record = &bench->records[at]}};
+    bench->events[at] =
+        (struct gf_batch_event){.event = {.topic = GF_TOPIC_METER_READINGS,
+                                          .offset = bench->batch * GF_BATCH_COUNT_MAX + at,
+                                          .event_time = end,
+                                          .key = gf_span_text(bench->keys[customer]),
+                                          .body = reading,
+                                          .record = &bench->records[at]}};
 }
 
 static void
@@ -95,7 +96,8 @@ main(int argc, char **argv)
     struct gf_config *config = NULL;
     struct gf_zones zones;
     struct gf_error error;
-    const char text[] = "version: 1\nlog: folder:bench\ntime: {default_zone: Europe/Berlin}\ncheck_partition: false\n";
+    const char text[] = "version: 1\nlog: folder:bench\ntime: {default_zone: "
+                        "Europe/Berlin}\ncheck_partition: false\n";
     if (gf_config_parse("bench", text, sizeof(text) - 1, NULL, 0, &config, &complaints) != GF_OK ||
         gf_zones_load(NULL, &zones, &error) != GF_OK) {
         gf_complaints_print(&complaints, stderr);
@@ -122,7 +124,8 @@ main(int argc, char **argv)
     }
     double start = now_s();
     slot_fold(&bench, 0, 1800);
-    printf("first reading of each of %u customers: %.0f ns\n", customers, (now_s() - start) * 1e9 / customers);
+    printf("first reading of each of %u customers: %.0f ns\n", customers,
+           (now_s() - start) * 1e9 / customers);
     start = now_s();
     for (int64_t slot = 1; slot < slots; slot++) {
         slot_fold(&bench, slot, 1800);

@@ -14,7 +14,8 @@ reference_make(void)
     return reference;
 }
 
-/* The prices of a day come as on a day-ahead market, so that those asked for are among the newest. */
+/* The prices of a day come as on a day-ahead market, so that those asked for are among the newest.
+ */
 static void
 prices_add(struct gf_reference *reference, struct gf_time day)
 {
@@ -40,7 +41,8 @@ run(struct gf_reference *reference, const struct gf_zone *zone, int32_t interval
         .params = &maker_params, .reference = reference, .zone = zone, .shard_time = GF_TIME_NONE};
     const struct gf_customer_contract contract = maker_contract();
     gf_features_init(&features);
-    if (maker_apply(&features, &context, GF_TOPIC_CUSTOMER_CONTRACTS, &contract, &change) != GF_OK) {
+    if (maker_apply(&features, &context, GF_TOPIC_CUSTOMER_CONTRACTS, &contract, &change) !=
+        GF_OK) {
         abort();
     }
     struct gf_time start = maker_time("2016-01-01");
@@ -56,7 +58,8 @@ run(struct gf_reference *reference, const struct gf_zone *zone, int32_t interval
             const double begin = with_days || slot == 1 ? now_ns() : 0;
             const struct gf_meter_reading reading =
                 maker_reading(start, interval_s, 100000 + (int64_t)(count * 7919 % 300000));
-            if (maker_apply(&features, &context, GF_TOPIC_METER_READINGS, &reading, &change) != GF_OK) {
+            if (maker_apply(&features, &context, GF_TOPIC_METER_READINGS, &reading, &change) !=
+                GF_OK) {
                 abort();
             }
             start.us += interval_s * GF_US_PER_S;
@@ -83,10 +86,11 @@ main(void)
     static struct gf_zone zone;
     maker_zone("Europe/Berlin", &zone);
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
-        (void)printf(
-            "%5d s: %6.1f ns a reading, %6.1f without contract terms and prices, %7.1f the first of a day\n",
-            lengths[i], run(reference_make(), &zone, lengths[i], false), run(NULL, &zone, lengths[i], false),
-            run(reference_make(), &zone, lengths[i], true));
+        (void)printf("%5d s: %6.1f ns a reading, %6.1f without contract terms and prices, %7.1f "
+                     "the first of a day\n",
+                     lengths[i], run(reference_make(), &zone, lengths[i], false),
+                     run(NULL, &zone, lengths[i], false),
+                     run(reference_make(), &zone, lengths[i], true));
     }
     return 0;
 }

@@ -1,5 +1,5 @@
-/* How fast the folder log is read: `bench_folder [records] [null|deflate|zstandard]`. Prints records and
- * bytes a second, of the best of five runs over a log in the page cache. */
+/* How fast the folder log is read: `bench_folder [records] [null|deflate|zstandard]`. Prints
+ * records and bytes a second, of the best of five runs over a log in the page cache. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,8 @@ log_fill(const char *path, int64_t count, enum gf_folder_codec codec)
 {
     struct gf_error error = {{0}};
     struct gf_folder_writer *writer = NULL;
-    const struct gf_folder_options options = {.path = path, .partitions = 1, .codec = codec, .no_sync = true};
+    const struct gf_folder_options options = {
+        .path = path, .partitions = 1, .codec = codec, .no_sync = true};
     check(gf_folder_writer_open(&options, &writer, &error), &error);
     uint64_t size = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -82,8 +83,9 @@ log_read(const char *path, int64_t count)
     const double start = seconds_now();
     while (offset < count) {
         uint32_t got = 0;
-        check(source->ops->read(source, GF_TOPIC_METER_READINGS, 0, offset, count, (struct gf_duration){0},
-                                records, READ_COUNT, &got, &offset, &error),
+        check(source->ops->read(source, GF_TOPIC_METER_READINGS, 0, offset, count,
+                                (struct gf_duration){0}, records, READ_COUNT, &got, &offset,
+                                &error),
               &error);
         seen += got;
         source->ops->release(source, GF_TOPIC_METER_READINGS, 0, offset);
@@ -102,9 +104,10 @@ main(int argc, char **argv)
 {
     const int64_t count = argc > 1 ? atoll(argv[1]) : 2000000;
     const char *codec_name = argc > 2 ? argv[2] : "null";
-    const enum gf_folder_codec codec = strcmp(codec_name, "deflate") == 0     ? GF_FOLDER_CODEC_DEFLATE
-                                       : strcmp(codec_name, "zstandard") == 0 ? GF_FOLDER_CODEC_ZSTANDARD
-                                                                              : GF_FOLDER_CODEC_NULL;
+    const enum gf_folder_codec codec = strcmp(codec_name, "deflate") == 0 ? GF_FOLDER_CODEC_DEFLATE
+                                       : strcmp(codec_name, "zstandard") == 0
+                                           ? GF_FOLDER_CODEC_ZSTANDARD
+                                           : GF_FOLDER_CODEC_NULL;
     char path[] = "/tmp/gridfold-bench-XXXXXX";
     if (mkdtemp(path) == NULL) {
         perror("bench_folder");
@@ -118,8 +121,9 @@ main(int argc, char **argv)
         const double seconds = log_read(path, count);
         best = seconds < best ? seconds : best;
     }
-    printf("folder read  %s: %.1f M records/s, %.0f ns a record of %.0f bytes (key and value)\n", codec_name,
-           (double)count / best / 1e6, best / (double)count * 1e9, (double)size / (double)count);
+    printf("folder read  %s: %.1f M records/s, %.0f ns a record of %.0f bytes (key and value)\n",
+           codec_name, (double)count / best / 1e6, best / (double)count * 1e9,
+           (double)size / (double)count);
     printf("folder write %s: %.1f M records/s\n", codec_name, (double)count / filled / 1e6);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", path);

@@ -1,5 +1,5 @@
-/* Any text as a configuration file, and as an effective text out of a journal. What is taken must print and
- * read back as the same. */
+/* Any text as a configuration file, and as an effective text out of a journal. What is taken must
+ * print and read back as the same. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,7 +29,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct gf_complaints complaints = {.count = 0};
     struct gf_config *config = NULL;
-    if (gf_config_parse("f.yaml", (const char *)data, size, NULL, 0, &config, &complaints) == GF_OK) {
+    if (gf_config_parse("f.yaml", (const char *)data, size, NULL, 0, &config, &complaints) ==
+        GF_OK) {
         effective_check(config);
         gf_config_free(config);
     } else {

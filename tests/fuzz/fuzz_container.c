@@ -1,5 +1,5 @@
-/* Any bytes as a container file of the folder log. A file without a readable header is taken as blocks all
- * the same: the first byte says the codec, the next 16 are the marker. */
+/* Any bytes as a container file of the folder log. A file without a readable header is taken as
+ * blocks all the same: the first byte says the codec, the next 16 are the marker. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,8 +57,10 @@ block_check(enum gf_folder_codec codec, const struct gf_folder_block *block)
     struct gf_error error;
     uint8_t *unpacked = NULL, start[32];
     size_t size = 0, start_size = 0;
-    const enum gf_rc peek_rc = gf_folder_peek(codec, block->data, start, sizeof start, &start_size, &error);
-    if (gf_folder_decompress(codec, block->data, BLOCK_SIZE_MAX, &unpacked, &size, &error) == GF_OK) {
+    const enum gf_rc peek_rc =
+        gf_folder_peek(codec, block->data, start, sizeof start, &start_size, &error);
+    if (gf_folder_decompress(codec, block->data, BLOCK_SIZE_MAX, &unpacked, &size, &error) ==
+        GF_OK) {
         assert(size <= BLOCK_SIZE_MAX);
         assert(peek_rc == GF_OK && start_size == (size < sizeof start ? size : sizeof start));
         assert(start_size == 0 || memcmp(start, unpacked, start_size) == 0);

@@ -11,8 +11,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What we write of a record we have read must read back, to the same bytes; lengths may differ from the
- * input's, since a varint and an array have more than one form on the wire. */
+/* What we write of a record we have read must read back, to the same bytes; lengths may differ from
+ * the input's, since a varint and an array have more than one form on the wire. */
 static void
 encode_check(const struct gf_topic_info *topic, const union gf_record_body *body)
 {

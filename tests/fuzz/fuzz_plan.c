@@ -1,5 +1,6 @@
-/* A writer's schema and a record, both hostile: topic (1 byte), size of the schema (2 bytes, big endian), the
- * schema's text, the record. What decoding accepts, skipping accepts, and both end at the same byte. */
+/* A writer's schema and a record, both hostile: topic (1 byte), size of the schema (2 bytes, big
+ * endian), the schema's text, the record. What decoding accepts, skipping accepts, and both end at
+ * the same byte. */
 #include <stdint.h>
 #include <stdlib.h>
 

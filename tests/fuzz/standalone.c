@@ -1,4 +1,5 @@
-/* Runs a fuzz target on files, or on every file of folders: so a build without a fuzzer runs the corpora too.
+/* Runs a fuzz target on files, or on every file of folders: so a build without a fuzzer runs the
+ * corpora too.
  */
 #include <dirent.h>
 #include <stddef.h>

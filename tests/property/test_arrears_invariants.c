@@ -1,9 +1,12 @@
-/* Properties of the arrears operator over random lives of an account: invoices, partial payments, reversals,
- * cancellations, disputes, protections and late events, in random order. Whatever happens:
- *   - no DUE, ESCALATION or WRITE_OFF while a dispute, protection or plan holds, by the test's own books;
+/* Properties of the arrears operator over random lives of an account: invoices, partial payments,
+ * reversals, cancellations, disputes, protections and late events, in random order. Whatever
+ * happens:
+ *   - no DUE, ESCALATION or WRITE_OFF while a dispute, protection or plan holds, by the test's own
+ * books;
  *   - the stage climbs one row at a time, never before the ledger and the notice allow it;
  *   - one RESOLVED for each episode, and only when nothing is overdue;
- *   - open + paid - credit is what was invoiced less what was paid, and late fees equal a naive sum. */
+ *   - open + paid - credit is what was invoiced less what was paid, and late fees equal a naive
+ * sum. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,17 +58,19 @@ book_is_held(const struct story *story, struct gf_time time)
         }
     }
     for (uint32_t i = 0; i < story->features.contract.protection_count; i++) {
-        const struct gf_contract_protection *const protection = &story->features.contract.protections[i];
+        const struct gf_contract_protection *const protection =
+            &story->features.contract.protections[i];
         const int64_t second = time.us / GF_US_PER_S;
-        if (second >= protection->from_s && (protection->to_s == UINT32_MAX || second < protection->to_s)) {
+        if (second >= protection->from_s &&
+            (protection->to_s == UINT32_MAX || second < protection->to_s)) {
             return true;
         }
     }
     return false;
 }
 
-/* Late fee by counting days and tenths of cents on fingers: whole days, one invoice at a time, 128 bits, no
- * rate table. */
+/* Late fee by counting days and tenths of cents on fingers: whole days, one invoice at a time, 128
+ * bits, no rate table. */
 static int64_t
 naive_fee(const struct story *story, struct gf_time now)
 {
@@ -108,7 +113,8 @@ alert_check(struct story *story, struct book *book)
     const struct gf_arrears_params *const params = story->params;
     const struct gf_arrears_alert *const alert = expect_alert(story);
     const struct gf_time now = alert->decided_at;
-    const bool is_step = alert->kind == GF_ARREARS_KIND_DUE || alert->kind == GF_ARREARS_KIND_ESCALATION ||
+    const bool is_step = alert->kind == GF_ARREARS_KIND_DUE ||
+                         alert->kind == GF_ARREARS_KIND_ESCALATION ||
                          alert->kind == GF_ARREARS_KIND_WRITE_OFF;
     book->alerts++;
     assert_int_equal(alert->hold != GF_ARREARS_HOLD_NONE, book_is_held(story, now));
@@ -118,7 +124,8 @@ alert_check(struct story *story, struct book *book)
         assert_false(book_is_held(story, now));
         assert_true(alert->overdue_micro.micro > 0);
         assert_int_equal(alert->stage, alert->previous_stage + 1);
-        const struct gf_arrears_step *const step = &params->ladder[alert->stage - GF_ARREARS_STAGE_DUE];
+        const struct gf_arrears_step *const step =
+            &params->ladder[alert->stage - GF_ARREARS_STAGE_DUE];
         assert_true(now.us >= alert->oldest_due_at.us + step->after_days * GF_US_PER_DAY);
         if (book->is_in_episode && book->step.us != 0) {
             assert_true(now.us - book->step.us >= params->notice_days * GF_US_PER_DAY);
@@ -221,8 +228,10 @@ static void
 life_protect(struct story *story, struct book *book)
 {
     char issued[GF_TIME_TEXT_SIZE], from[GF_TIME_TEXT_SIZE], to[GF_TIME_TEXT_SIZE];
-    const struct gf_time start = {book->now.us + (int64_t)draw_below(&book->draw, 20) * GF_US_PER_DAY};
-    const struct gf_time end = {start.us + (int64_t)(1 + draw_below(&book->draw, 90)) * GF_US_PER_DAY};
+    const struct gf_time start = {book->now.us +
+                                  (int64_t)draw_below(&book->draw, 20) * GF_US_PER_DAY};
+    const struct gf_time end = {start.us +
+                                (int64_t)(1 + draw_below(&book->draw, 90)) * GF_US_PER_DAY};
     gf_time_print(book->now, issued);
     gf_time_print(start, from);
     gf_time_print(end, to);
@@ -251,7 +260,8 @@ any_life_keeps_the_promises(void **unused)
         struct story story;
         story_begin(&story, &gf_op_arrears);
         struct gf_arrears_params *const params = story.params;
-        struct book book = {.draw = {life << 32}, .now = at("2020-01-01"), .stage = GF_ARREARS_STAGE_OPEN};
+        struct book book = {
+            .draw = {life << 32}, .now = at("2020-01-01"), .stage = GF_ARREARS_STAGE_OPEN};
         params->pre_due_grades = (int32_t)draw_below(&book.draw, 3);
         params->notice_days = (int64_t)draw_below(&book.draw, 10);
         params->notice_days = params->notice_days == 0 ? 1 : params->notice_days;

@@ -1,5 +1,6 @@
-/* Features against a naive oracle that keeps every value for ever: random streams with gaps, duplicates,
- * replacements and late values, over changes of daylight saving time, in all interval lengths. */
+/* Features against a naive oracle that keeps every value for ever: random streams with gaps,
+ * duplicates, replacements and late values, over changes of daylight saving time, in all interval
+ * lengths. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,7 +73,8 @@ oracle_take(int64_t number, int64_t micro, bool is_masked, bool *is_certain)
     const int64_t old = oracle.values[number];
     *is_certain = true;
     if (old == EMPTY) {
-        const enum gf_reading_outcome outcome = number > oracle.newest ? GF_READING_NEW : GF_READING_LATE_NEW;
+        const enum gf_reading_outcome outcome =
+            number > oracle.newest ? GF_READING_NEW : GF_READING_LATE_NEW;
         oracle.values[number] = micro;
         oracle.masked[number] = is_masked;
         oracle.newest = number > oracle.newest ? number : oracle.newest;
@@ -102,7 +104,8 @@ day_check(const struct gf_change *change)
         gf_day_start(oracle.zone, change->day + 1).us - gf_day_start(oracle.zone, change->day).us;
     const uint32_t day_length_s = (uint32_t)(length_us / GF_US_PER_S);
     const struct day_figures figures = day_figures_of(change->day);
-    const uint32_t expected = oracle.interval_s == 86400 ? 1 : day_length_s / (uint32_t)oracle.interval_s;
+    const uint32_t expected =
+        oracle.interval_s == 86400 ? 1 : day_length_s / (uint32_t)oracle.interval_s;
     const double tolerance = oracle.interval_s >= 1800 || oracle.interval_s < 900 ? 1e-9 : 0.02;
     const double kwh = (double)figures.micro * 1e-6;
     assert_true(fabs(change->day_kwh - kwh) <= tolerance * kwh + 1e-9);
@@ -152,14 +155,16 @@ oracle_begin(const struct gf_zone *zone, struct gf_time begin, int32_t interval_
     }
 }
 
-/* A slot number to be told about next: mostly the one that follows, else after a gap, late, or again. */
+/* A slot number to be told about next: mostly the one that follows, else after a gap, late, or
+ * again. */
 static int64_t
 number_draw(struct gf_random *random)
 {
     const int64_t slots_48h = oracle.interval_s == 86400 ? 1 : 48 * 3600 / oracle.interval_s - 1;
     const uint64_t dice = gf_random_next(random) % 100;
     if (dice < 2) {
-        return oracle.newest + 1 + (int64_t)(gf_random_next(random) % (uint64_t)(3 * slots_48h + 1));
+        return oracle.newest + 1 +
+               (int64_t)(gf_random_next(random) % (uint64_t)(3 * slots_48h + 1));
     }
     if (dice < 20 && oracle.newest > slots_48h) {
         return oracle.newest - (int64_t)(gf_random_next(random) % (uint64_t)slots_48h);
@@ -179,9 +184,11 @@ today_check(void)
 }
 
 static void
-story_run(struct gf_random *random, const struct gf_zone *zone, struct gf_time begin, int32_t interval_s)
+story_run(struct gf_random *random, const struct gf_zone *zone, struct gf_time begin,
+          int32_t interval_s)
 {
-    struct gf_feature_context context = {.params = &maker_params, .zone = zone, .shard_time = GF_TIME_NONE};
+    struct gf_feature_context context = {
+        .params = &maker_params, .zone = zone, .shard_time = GF_TIME_NONE};
     oracle_begin(zone, begin, interval_s);
     const int64_t steps = interval_s < 3600 ? 6000 : interval_s < 86400 ? 3000 : 150;
     for (int64_t step = 0; step < steps; step++) {
@@ -201,7 +208,8 @@ story_run(struct gf_random *random, const struct gf_zone *zone, struct gf_time b
         const int32_t day_before = features.load.day;
         /* The closing is about the values before this one. */
         const int64_t newest_before = oracle.newest;
-        assert_int_equal(maker_apply(&features, &context, GF_TOPIC_METER_READINGS, &reading, &change), GF_OK);
+        assert_int_equal(
+            maker_apply(&features, &context, GF_TOPIC_METER_READINGS, &reading, &change), GF_OK);
         if (change.day_closed) {
             assert_int_equal(change.day, day_before);
             day_check(&change);
@@ -212,7 +220,8 @@ story_run(struct gf_random *random, const struct gf_zone *zone, struct gf_time b
         if (is_certain || change.outcome == expected) {
             assert_int_equal(change.outcome, expected);
         } else {
-            /* A changed value that its hash did not show is taken for a duplicate: the oracle forgets it. */
+            /* A changed value that its hash did not show is taken for a duplicate: the oracle
+             * forgets it. */
             assert_int_equal(change.outcome, GF_READING_DUPLICATE);
             missed_count++;
             oracle.values[number] = old_micro;
@@ -235,7 +244,8 @@ test_sums_days_and_duplicates_are_those_of_the_oracle(void **state)
 {
     (void)state;
     static struct gf_zone zones[3];
-    static const char *const zone_names[] = {"Europe/London", "America/Los_Angeles", "Asia/Kolkata"};
+    static const char *const zone_names[] = {"Europe/London", "America/Los_Angeles",
+                                             "Asia/Kolkata"};
     static const char *const begins[] = {"2016-03-10T12:00:00Z", "2016-10-20T12:00:00Z"};
     static const int32_t lengths[] = {300, 450, 900, 1200, 1800, 3600, 86400};
     const uint64_t seed = 20161030;
@@ -244,7 +254,8 @@ test_sums_days_and_duplicates_are_those_of_the_oracle(void **state)
         maker_zone(zone_names[zone], &zones[zone]);
         for (size_t begin = 0; begin < COUNT(begins); begin++) {
             for (size_t length = 0; length < COUNT(lengths); length++) {
-                struct gf_random random = {.seed = seed, .stream = zone * 100 + begin * 10 + length};
+                struct gf_random random = {.seed = seed,
+                                           .stream = zone * 100 + begin * 10 + length};
                 story_run(&random, &zones[zone], maker_time(begins[begin]), lengths[length]);
             }
         }

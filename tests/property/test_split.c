@@ -1,4 +1,5 @@
-/* Any split of the same input into canonical batches gives the same effects, batch numbers aside. */
+/* Any split of the same input into canonical batches gives the same effects, batch numbers aside.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,10 +10,12 @@
 #include "lab_world.h"
 
 static void
-run_split(struct lab *lab, const struct lab *inputs, const struct lab_world *world, uint32_t batch_records)
+run_split(struct lab *lab, const struct lab *inputs, const struct lab_world *world,
+          uint32_t batch_records)
 {
     char text[256];
-    snprintf(text, sizeof(text), "partitions: 2\nbatch_records: %u\ncommit: {batches: %u}\nsweep: {records: 700}\n",
+    snprintf(text, sizeof(text),
+             "partitions: 2\nbatch_records: %u\ncommit: {batches: %u}\nsweep: {records: 700}\n",
              batch_records, batch_records % 5 + 1);
     lab_open(lab, text);
     if (inputs == NULL) {

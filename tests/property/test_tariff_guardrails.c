@@ -1,5 +1,6 @@
-/* Whatever comes in, every adjustment that goes out keeps every guard-rail. The checker below shares no code
- * with the guard-rails: it lays what was announced on a line of five-minute steps and looks at each step. */
+/* Whatever comes in, every adjustment that goes out keeps every guard-rail. The checker below
+ * shares no code with the guard-rails: it lays what was announced on a line of five-minute steps
+ * and looks at each step. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +14,8 @@
 #include "base/random.h"
 #include "tariff_world.h"
 
-#define START_S   INT64_C(1458950400) /* 2016-03-26T00:00:00Z: the fake zone's clocks move a day later */
+#define START_S                                                                                    \
+    INT64_C(1458950400) /* 2016-03-26T00:00:00Z: the fake zone's clocks move a day later */
 #define STEP_S    300
 #define PRICE_MAX 2000000000
 
@@ -75,7 +77,8 @@ plan_price(const struct gf_tariff_plan *plan, int64_t s)
     for (uint32_t i = 0; i < plan->bands.count; i++) {
         const struct gf_band *const band = &plan->bands.items[i];
         if (minute >= band->from_minute && minute < band->to_minute &&
-            (band->days == GF_BAND_DAYS_ALL || (band->days == GF_BAND_DAYS_WEEKEND) == is_weekend)) {
+            (band->days == GF_BAND_DAYS_ALL ||
+             (band->days == GF_BAND_DAYS_WEEKEND) == is_weekend)) {
             return band->price_e8_per_kwh.e8_per_kwh;
         }
     }
@@ -111,8 +114,9 @@ ratio_holds(const struct checker *checker, const struct seen *before,
         }
         const int64_t low_now = price < low ? price : low, high_now = price > high ? price : high;
         const bool is_wider = low_now < low || high_now > high;
-        const bool is_inside = low > 0 && (__int128)high_now * 1000000 <=
-                                              (__int128)low_now * checker->world->params.band_ratio_max_ppm;
+        const bool is_inside =
+            low > 0 && (__int128)high_now * 1000000 <=
+                           (__int128)low_now * checker->world->params.band_ratio_max_ppm;
         if (is_wider && !is_inside) {
             return false;
         }
@@ -137,8 +141,8 @@ line_holds(struct checker *checker, int64_t start, int64_t end)
     for (int64_t day = local_of(start) / 86400; day <= local_of(end) / 86400; day++) {
         int64_t changes = 0;
         for (int64_t s = (day - 1) * 86400; s < (day + 2) * 86400; s += STEP_S) {
-            changes +=
-                local_of(s) / 86400 == day && deviation_at(checker, s) != deviation_at(checker, s - STEP_S);
+            changes += local_of(s) / 86400 == day &&
+                       deviation_at(checker, s) != deviation_at(checker, s - STEP_S);
         }
         if (changes > params->changes_per_day_max) {
             checker->rule = "DAY_CHANGES";
@@ -153,10 +157,12 @@ limits_hold(struct checker *checker, const struct gf_tariff_adjustment *record)
 {
     const struct gf_tariff_plan *const plan = &checker->world->plan;
     const struct gf_tariff_params *const params = &checker->world->params;
-    const int64_t price = record->price_e8_per_kwh.e8_per_kwh, base = record->base_e8_per_kwh.e8_per_kwh;
+    const int64_t price = record->price_e8_per_kwh.e8_per_kwh,
+                  base = record->base_e8_per_kwh.e8_per_kwh;
     const int64_t floor =
         plan->has_floor_e8_per_kwh ? plan->floor_e8_per_kwh.e8_per_kwh : params->floor.e8_per_kwh;
-    const int64_t cap = plan->has_cap_e8_per_kwh ? plan->cap_e8_per_kwh.e8_per_kwh : params->cap.e8_per_kwh;
+    const int64_t cap =
+        plan->has_cap_e8_per_kwh ? plan->cap_e8_per_kwh.e8_per_kwh : params->cap.e8_per_kwh;
     checker->rule = price < floor                        ? "FLOOR"
                     : price > cap                        ? "CAP"
                     : plan->is_protected && price > base ? "PROTECTED"
@@ -167,10 +173,11 @@ limits_hold(struct checker *checker, const struct gf_tariff_adjustment *record)
 static bool
 wanted_is_exact(const struct checker *checker, const struct gf_tariff_adjustment *record)
 {
-    const int64_t base = record->base_e8_per_kwh.e8_per_kwh, wanted = record->wanted_e8_per_kwh.e8_per_kwh;
+    const int64_t base = record->base_e8_per_kwh.e8_per_kwh,
+                  wanted = record->wanted_e8_per_kwh.e8_per_kwh;
     for (uint32_t i = 0; i < checker->world->params.factor_count; i++) {
-        const __int128 error =
-            (__int128)wanted * 1000000 - (__int128)base * checker->world->params.factors[i].factor_ppm;
+        const __int128 error = (__int128)wanted * 1000000 -
+                               (__int128)base * checker->world->params.factors[i].factor_ppm;
         if (error >= -500000 && error <= 500000) {
             return true;
         }
@@ -179,21 +186,26 @@ wanted_is_exact(const struct checker *checker, const struct gf_tariff_adjustment
 }
 
 static bool
-moved_holds(struct checker *checker, const struct gf_tariff_adjustment *record, const struct seen *before)
+moved_holds(struct checker *checker, const struct gf_tariff_adjustment *record,
+            const struct seen *before)
 {
     const int64_t start = record->interval_start.us / GF_US_PER_S,
                   end = record->interval_end.us / GF_US_PER_S;
-    const int64_t price = record->price_e8_per_kwh.e8_per_kwh, base = record->base_e8_per_kwh.e8_per_kwh;
-    const int64_t step = (int64_t)llround((double)checker->world->plan.base_price_e8_per_kwh.e8_per_kwh /
-                                          1e6 * (double)checker->world->params.step_ppm) +
-                         1;
+    const int64_t price = record->price_e8_per_kwh.e8_per_kwh,
+                  base = record->base_e8_per_kwh.e8_per_kwh;
+    const int64_t step =
+        (int64_t)llround((double)checker->world->plan.base_price_e8_per_kwh.e8_per_kwh / 1e6 *
+                         (double)checker->world->params.step_ppm) +
+        1;
     const int64_t deviation = price - base;
     const int64_t from = deviation_at(checker, start - STEP_S), to = deviation_at(checker, end);
-    if ((deviation != 0 && llabs(deviation - from) > step) || (to != 0 && llabs(to - deviation) > step)) {
+    if ((deviation != 0 && llabs(deviation - from) > step) ||
+        (to != 0 && llabs(to - deviation) > step)) {
         checker->rule = "RAMP";
         return false;
     }
-    if (deviation != 0 && (!limits_hold(checker, record) || !ratio_holds(checker, before, record))) {
+    if (deviation != 0 &&
+        (!limits_hold(checker, record) || !ratio_holds(checker, before, record))) {
         checker->rule = checker->rule != NULL ? checker->rule : "BAND_RATIO";
         return false;
     }
@@ -211,7 +223,8 @@ adjustment_holds(struct checker *checker, const struct gf_tariff_adjustment *rec
 {
     const int64_t start = record->interval_start.us / GF_US_PER_S,
                   end = record->interval_end.us / GF_US_PER_S;
-    const int64_t price = record->price_e8_per_kwh.e8_per_kwh, base = record->base_e8_per_kwh.e8_per_kwh;
+    const int64_t price = record->price_e8_per_kwh.e8_per_kwh,
+                  base = record->base_e8_per_kwh.e8_per_kwh;
     struct seen *before = (struct seen *)seen_at(checker, start);
     checker->rule = NULL;
     if (before != NULL && (before->start_s != start || before->end_s != end)) {
@@ -219,15 +232,18 @@ adjustment_holds(struct checker *checker, const struct gf_tariff_adjustment *rec
     } else if (record->version != (before == NULL ? 1 : before->version + 1) ||
                record->has_supersedes != (before != NULL)) {
         checker->rule = "version";
-    } else if (record->interval_start.us - record->announced_at.us < checker->world->params.notice.us) {
+    } else if (record->interval_start.us - record->announced_at.us <
+               checker->world->params.notice.us) {
         checker->rule = "NOTICE";
-    } else if (before != NULL && before->price - before->base == price - base && before->price == price) {
+    } else if (before != NULL && before->price - before->base == price - base &&
+               before->price == price) {
         checker->rule = "nothing changed";
     } else if (!wanted_is_exact(checker, record)) {
         checker->rule = "wanted";
     }
-    const bool is_withdrawal = gf_span_equal(record->reasons.items[0].code, gf_span_text("KILL_SWITCH")) ||
-                               gf_span_equal(record->reasons.items[0].code, gf_span_text("PLAN_CHANGED"));
+    const bool is_withdrawal =
+        gf_span_equal(record->reasons.items[0].code, gf_span_text("KILL_SWITCH")) ||
+        gf_span_equal(record->reasons.items[0].code, gf_span_text("PLAN_CHANGED"));
     if (checker->rule != NULL || (is_withdrawal && price != base) ||
         (checker->is_stopped && !is_withdrawal) ||
         (!is_withdrawal && !moved_holds(checker, record, before))) {
@@ -269,22 +285,26 @@ static void
 plan_draw(struct checker *checker)
 {
     struct gf_tariff_plan *const plan = &checker->world->plan;
-    plan->base_price_e8_per_kwh.e8_per_kwh = below(checker, 8) == 0 ? 0 : 10000000 + below(checker, 40000000);
+    plan->base_price_e8_per_kwh.e8_per_kwh =
+        below(checker, 8) == 0 ? 0 : 10000000 + below(checker, 40000000);
     plan->is_protected = below(checker, 4) == 0;
     plan->has_floor_e8_per_kwh = below(checker, 3) == 0;
     plan->has_cap_e8_per_kwh = below(checker, 3) == 0;
     plan->floor_e8_per_kwh.e8_per_kwh = plan->has_floor_e8_per_kwh ? -below(checker, 10000000) : 0;
-    plan->cap_e8_per_kwh.e8_per_kwh = plan->has_cap_e8_per_kwh ? 60000000 + below(checker, 100000000) : 0;
+    plan->cap_e8_per_kwh.e8_per_kwh =
+        plan->has_cap_e8_per_kwh ? 60000000 + below(checker, 100000000) : 0;
     plan->dynamic = below(checker, 10) != 0;
     plan->bands.count = (uint32_t)below(checker, 4);
     for (uint32_t i = 0; i < plan->bands.count; i++) {
-        const int32_t from = (int32_t)below(checker, 288) * 5, step = below(checker, 2) == 0 ? 60 : 5;
+        const int32_t from = (int32_t)below(checker, 288) * 5,
+                      step = below(checker, 2) == 0 ? 60 : 5;
         const int32_t from_minute = from / step * step;
         checker->world->bands[i] = (struct gf_band){
             .name = GF_BAND_NAME_VALLEY + (int32_t)below(checker, 4),
             .days = GF_BAND_DAYS_ALL + (int32_t)below(checker, 3),
             .from_minute = from_minute,
-            .to_minute = from_minute + step * (1 + (int32_t)below(checker, (1440 - from_minute) / step)),
+            .to_minute =
+                from_minute + step * (1 + (int32_t)below(checker, (1440 - from_minute) / step)),
             .price_e8_per_kwh = {below(checker, 60000000)},
         };
     }
@@ -313,16 +333,19 @@ static void
 emissions_check(struct checker *checker, uint64_t seed)
 {
     for (; checker->checked < world_count(checker->world); checker->checked++) {
-        const struct gf_tariff_adjustment *const record = world_adjustment(checker->world, checker->checked);
+        const struct gf_tariff_adjustment *const record =
+            world_adjustment(checker->world, checker->checked);
         if (!adjustment_holds(checker, record)) {
-            fail_msg("seed %llu: adjustment %u breaks %s", (unsigned long long)seed, checker->checked,
+            fail_msg("seed %llu: adjustment %u breaks %s", (unsigned long long)seed,
+                     checker->checked,
                      checker->rule != NULL ? checker->rule : "a stop or a withdrawal");
         }
     }
 }
 
 static void
-price_send(struct checker *checker, int64_t now_s, int64_t start_s, int32_t interval_s, int32_t version)
+price_send(struct checker *checker, int64_t now_s, int64_t start_s, int32_t interval_s,
+           int32_t version)
 {
     const int64_t price = price_draw(checker);
     const enum gf_rc rc = world_price(checker->world, now_s, start_s, interval_s, price, version);
@@ -342,7 +365,8 @@ stream_step(struct checker *checker, int64_t now_s, int32_t interval_s)
         assert_int_equal(world_plan(world, now_s), GF_OK);
     } else if (what < 3) {
         assert_int_equal(
-            world_control(world, now_s, what == 1 ? GF_CONTROL_KIND_KILL_SWITCH : GF_CONTROL_KIND_FREEZE),
+            world_control(world, now_s,
+                          what == 1 ? GF_CONTROL_KIND_KILL_SWITCH : GF_CONTROL_KIND_FREEZE),
             GF_OK);
         emissions_check(checker, checker->random.seed);
         checker->is_stopped = true;
@@ -352,12 +376,14 @@ stream_step(struct checker *checker, int64_t now_s, int32_t interval_s)
     } else if (what < 80) {
         const int64_t start_s = now_start_s + below(checker, 48) * interval_s;
         assert_int_equal(world_supply(world, now_s, start_s, interval_s, below(checker, 60000000),
-                                      below(checker, 3) == 0 ? -1 : 50000000, below(checker, 60000000)),
+                                      below(checker, 3) == 0 ? -1 : 50000000,
+                                      below(checker, 60000000)),
                          GF_OK);
     } else if (what < 100) { /* a day ahead at once */
         const int32_t version = 1 + (int32_t)below(checker, 5);
         for (int64_t ahead = 0; ahead < 86400 / interval_s; ahead++) {
-            price_send(checker, now_s, (now_s / 86400 + 1) * 86400 + ahead * interval_s, interval_s, version);
+            price_send(checker, now_s, (now_s / 86400 + 1) * 86400 + ahead * interval_s, interval_s,
+                       version);
             emissions_check(checker, checker->random.seed);
         }
     } else if (what < 200) { /* ahead, in any order, in versions */
@@ -407,8 +433,8 @@ every_adjustment_keeps_every_rule(void **state)
     assert_true(emitted > 1000); /* else the streams stopped saying anything */
 }
 
-/* The checker is worth something: it finds a rule broken when the rule is tightened behind the operator's
- * back. */
+/* The checker is worth something: it finds a rule broken when the rule is tightened behind the
+ * operator's back. */
 static void
 checker_finds_a_broken_rule(void **state)
 {
@@ -418,9 +444,9 @@ checker_finds_a_broken_rule(void **state)
     checker->world = world_new();
     assert_int_equal(world_plan(checker->world, START_S), GF_OK);
     for (int64_t hour = 0; hour < 120; hour++) {
-        assert_int_equal(
-            world_price(checker->world, START_S, START_S + hour * 3600, 3600, hour == 119 ? 90 : 50, 1),
-            GF_OK);
+        assert_int_equal(world_price(checker->world, START_S, START_S + hour * 3600, 3600,
+                                     hour == 119 ? 90 : 50, 1),
+                         GF_OK);
     }
     assert_int_equal(world_count(checker->world), 1);
     struct gf_tariff_params *const params = &checker->world->params;

@@ -1,4 +1,5 @@
-/* Crashes: whatever dies when, the outputs and the state are those of a run that nobody disturbed. */
+/* Crashes: whatever dies when, the outputs and the state are those of a run that nobody disturbed.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,7 @@
 #include "lab_world.h"
 
 #define COPY_COUNT_MAX 8
-#define RUN_COUNT_MAX 40
+#define RUN_COUNT_MAX  40
 
 static const char config[] = "partitions: 2\n"
                              "batch_records: 64\n"
@@ -52,7 +53,8 @@ the_world_is_not_dull(void **state)
 {
     (void)state;
     for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
-        print_message("%s: %u\n", gf_topics[topic].name, lab_count(&undisturbed, (enum gf_topic)topic));
+        print_message("%s: %u\n", gf_topics[topic].name,
+                      lab_count(&undisturbed, (enum gf_topic)topic));
     }
     lab_assert_conserved(&undisturbed);
     assert_int_equal(undisturbed.warnings, 0);
@@ -85,10 +87,12 @@ fault_set(struct lab *lab, struct gf_random *random)
     };
     const uint64_t which = gf_random_next(random) % (sizeof(faults) / sizeof(faults[0]));
     const uint32_t nth = 1 + (uint32_t)(gf_random_next(random) % faults[which].within);
-    gf_memory_log_fail(lab->log, faults[which].call, nth, faults[which].rc, faults[which].is_applied);
+    gf_memory_log_fail(lab->log, faults[which].call, nth, faults[which].rc,
+                       faults[which].is_applied);
 }
 
-/* What a process that dies looks like from inside: an error that stops, here, with or without the work done. */
+/* What a process that dies looks like from inside: an error that stops, here, with or without the
+ * work done. */
 static void
 death_set(struct lab *lab, struct gf_random *random)
 {
@@ -118,6 +122,8 @@ death_set(struct lab *lab, struct gf_random *random)
 static void
 same_as_undisturbed(const struct lab *lab)
 {
+    const struct gf_tally tally = lab_tally(lab), wanted = lab_tally(&undisturbed);
+    assert_memory_equal(&tally, &wanted, sizeof(tally));
     lab_assert_conserved(lab);
     lab_assert_same_outputs(lab, &undisturbed, LAB_LINEAGE_SAME);
     lab_assert_same_state(lab, &undisturbed);
@@ -136,6 +142,8 @@ crashes_anywhere_change_nothing(void **state)
         struct lab lab;
         lab_open(&lab, config);
         lab_copy_inputs(&lab, &undisturbed);
+        lab.customers_max *=
+            seed % 2 == 0 ? 4 : 1; /* every second run never lets a customer leave memory */
         enum gf_rc rc = GF_E_IO;
         for (uint32_t run = 0; rc != GF_OK; run++) {
             assert_true(run < RUN_COUNT_MAX);
@@ -145,7 +153,8 @@ crashes_anywhere_change_nothing(void **state)
             }
             rc = lab_run(&lab);
             if (rc != GF_OK && rc != GF_E_IO) {
-                fail_msg("seed %u run %u: %s: %s", (unsigned)seed, run, gf_rc_name(rc), lab.error.text);
+                fail_msg("seed %u run %u: %s: %s", (unsigned)seed, run, gf_rc_name(rc),
+                         lab.error.text);
             }
             if (rc == GF_OK) {
                 break;
@@ -169,7 +178,8 @@ crashes_anywhere_change_nothing(void **state)
     assert_true(cures > 40);
 }
 
-/* A store that is gone, with all of the journal: everything is folded again, and nothing comes out twice. */
+/* A store that is gone, with all of the journal: everything is folded again, and nothing comes out
+ * twice. */
 static void
 a_lost_store_is_folded_again(void **state)
 {
@@ -204,7 +214,8 @@ a_second_start_folds_nothing(void **state)
     lab_close(&lab);
 }
 
-/* A journal that was emptied under a store that is not empty is refused, not taken for a first start. */
+/* A journal that was emptied under a store that is not empty is refused, not taken for a first
+ * start. */
 static void
 an_emptied_journal_is_refused(void **state)
 {
@@ -222,6 +233,39 @@ an_emptied_journal_is_refused(void **state)
     lab_close(&lab);
 }
 
+/* The refold uses the configuration that was in force, and the new one begins after it: however
+ * much of the state was lost, the outputs are the same. */
+static void
+a_new_configuration_begins_where_the_old_one_ended(void **state)
+{
+    (void)state;
+    static const char changed[] =
+        "partitions: 2\n"
+        "batch_records: 64\n"
+        "commit: {batches: 4}\n"
+        "sweep: {records: 1500}\n"
+        "operators: {tariff: {enabled: false}, arrears: {pre_due_days: 1}}\n";
+    struct lab kept, lost;
+    struct lab *const labs[] = {&kept, &lost};
+    for (int i = 0; i < 2; i++) {
+        lab_open(labs[i], config);
+        lab_copy_inputs(labs[i], &undisturbed);
+        gf_memory_log_fail(labs[i]->log, GF_MEMORY_COMMIT, 9, GF_E_IO, true);
+        assert_int_equal(lab_run(labs[i]), GF_E_IO);
+        lab_crash(labs[i], i == 0 ? NULL : gf_memory_store_new());
+        lab_configure(labs[i], changed);
+        assert_int_equal(lab_run(labs[i]), GF_OK);
+        lab_assert_conserved(labs[i]);
+    }
+    lab_assert_same_outputs(&kept, &lost, LAB_LINEAGE_SAME);
+    lab_assert_same_state(&kept, &lost);
+    const uint32_t adjustments = lab_count(&kept, GF_TOPIC_TARIFF_ADJUSTMENTS);
+    assert_true(adjustments > 0);
+    assert_true(adjustments < lab_count(&undisturbed, GF_TOPIC_TARIFF_ADJUSTMENTS));
+    lab_close(&lost);
+    lab_close(&kept);
+}
+
 int
 main(void)
 {
@@ -230,6 +274,7 @@ main(void)
         cmocka_unit_test(a_second_start_folds_nothing),
         cmocka_unit_test(a_lost_store_is_folded_again),
         cmocka_unit_test(an_emptied_journal_is_refused),
+        cmocka_unit_test(a_new_configuration_begins_where_the_old_one_ended),
         cmocka_unit_test(crashes_anywhere_change_nothing),
     };
     return cmocka_run_group_tests(tests, undisturbed_make, undisturbed_close);

@@ -59,7 +59,8 @@ test_broker_find(struct test_broker *broker)
     return 77;
 }
 
-/* Two free ports. Both are held until both are known, so that they differ; a port in use is never given out.
+/* Two free ports. Both are held until both are known, so that they differ; a port in use is never
+ * given out.
  */
 static void
 ports_choose(struct test_broker *broker)
@@ -67,7 +68,8 @@ ports_choose(struct test_broker *broker)
     int *const ports[] = {&broker->port, &broker->controller_port};
     int sockets[2] = {-1, -1};
     for (size_t index = 0; index < 2; index++) {
-        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
         socklen_t size = sizeof(address);
         sockets[index] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (sockets[index] < 0 || bind(sockets[index], (struct sockaddr *)&address, size) != 0 ||
@@ -85,7 +87,8 @@ ports_choose(struct test_broker *broker)
 static void
 cluster_id_choose(struct test_broker *broker)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     uint8_t bytes[22];
     if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
         broker_die(broker, "no random bytes");
@@ -104,13 +107,14 @@ settings_write(const struct test_broker *broker, const char *path)
     if (file == NULL) {
         broker_die(broker, "server.properties cannot be written");
     }
-    fprintf(file,
-            "process.roles=broker,controller\nnode.id=1\n"
-            "controller.quorum.voters=1@127.0.0.1:%d\ncontroller.listener.names=CONTROLLER\n"
-            "listeners=PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d\n"
-            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
-            "inter.broker.listener.name=PLAINTEXT\nlog.dirs=%s/data\nauto.create.topics.enable=false\n",
-            broker->controller_port, broker->port, broker->controller_port, broker->folder);
+    fprintf(
+        file,
+        "process.roles=broker,controller\nnode.id=1\n"
+        "controller.quorum.voters=1@127.0.0.1:%d\ncontroller.listener.names=CONTROLLER\n"
+        "listeners=PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d\n"
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+        "inter.broker.listener.name=PLAINTEXT\nlog.dirs=%s/data\nauto.create.topics.enable=false\n",
+        broker->controller_port, broker->port, broker->controller_port, broker->folder);
     fputs("offsets.topic.replication.factor=1\noffsets.topic.num.partitions=4\n"
           "transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n"
           "transaction.state.log.num.partitions=4\ngroup.initial.rebalance.delay.ms=0\n"

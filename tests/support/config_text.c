@@ -16,8 +16,8 @@ config_read(const char *text, const char *const *overrides, uint32_t override_co
 {
     complaints = (struct gf_complaints){.count = 0};
     struct gf_config *config = NULL;
-    const enum gf_rc rc =
-        gf_config_parse("etc/f.yaml", text, strlen(text), overrides, override_count, &config, &complaints);
+    const enum gf_rc rc = gf_config_parse("etc/f.yaml", text, strlen(text), overrides,
+                                          override_count, &config, &complaints);
     assert_int_equal(rc == GF_OK, complaints.count == 0);
     return config;
 }

@@ -8,9 +8,11 @@
 extern struct gf_complaints complaints;
 
 /* NULL when there are complaints. */
-struct gf_config *config_read(const char *text, const char *const *overrides, uint32_t override_count);
+struct gf_config *config_read(const char *text, const char *const *overrides,
+                              uint32_t override_count);
 /* A good configuration, or the test fails with its complaints. */
-struct gf_config *config_good(const char *text, const char *const *overrides, uint32_t override_count);
+struct gf_config *config_good(const char *text, const char *const *overrides,
+                              uint32_t override_count);
 /* The complaints as people see them; the caller frees. */
 char *complaints_text(void);
 

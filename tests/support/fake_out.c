@@ -95,8 +95,8 @@ adjustment_keep(struct gf_out *out, struct gf_tariff_adjustment *record)
     span_keep(out, &record->tariff_id);
     span_keep(out, &record->area_id);
     span_keep(out, &record->currency);
-    struct gf_span *const hits =
-        block_take(out, record->guardrails_hit.items, record->guardrails_hit.count * sizeof hits[0]);
+    struct gf_span *const hits = block_take(out, record->guardrails_hit.items,
+                                            record->guardrails_hit.count * sizeof hits[0]);
     for (uint32_t i = 0; i < record->guardrails_hit.count; i++) {
         span_keep(out, &hits[i]);
     }
@@ -240,7 +240,8 @@ fake_out_record(const struct gf_out *out, enum gf_topic topic, uint32_t index)
 }
 
 bool
-fake_out_take_timer(struct gf_out *out, struct gf_time until, uint32_t *timer_out, struct gf_time *due_out)
+fake_out_take_timer(struct gf_out *out, struct gf_time until, uint32_t *timer_out,
+                    struct gf_time *due_out)
 {
     uint32_t first = FAKE_TIMER_COUNT;
     for (uint32_t i = 0; i < FAKE_TIMER_COUNT; i++) {

@@ -1,7 +1,7 @@
-/* A fake of what an operator writes to, for stories and properties: linked instead of engine/out.c, it
- * implements gf_out_emit, gf_out_set_timer, gf_out_clear_timer, gf_out_fail and gf_record_id, and keeps
- * everything for the test to look at. Records are copied deeply, so an operator that lends a span of its
- * stack is caught by the sanitizer here. */
+/* A fake of what an operator writes to, for stories and properties: linked instead of engine/out.c,
+ * it implements gf_out_emit, gf_out_set_timer, gf_out_clear_timer, gf_out_fail and gf_record_id,
+ * and keeps everything for the test to look at. Records are copied deeply, so an operator that
+ * lends a span of its stack is caught by the sanitizer here. */
 #ifndef GF_TESTS_FAKE_OUT_H
 #define GF_TESTS_FAKE_OUT_H
 
@@ -37,16 +37,17 @@ void fake_out_free(struct gf_out *out);
 /* Forgets the records and the failure; timers stay. */
 void fake_out_clear(struct gf_out *out);
 
-/* What the engine does after an error: drops the records after the first `count`. Timers are the test's to
- * copy. */
+/* What the engine does after an error: drops the records after the first `count`. Timers are the
+ * test's to copy. */
 void fake_out_truncate(struct gf_out *out, uint32_t count);
 
 /* Number of records of `topic`, and the `index`th of them (NULL where there is none). */
 uint32_t fake_out_count(const struct gf_out *out, enum gf_topic topic);
-const union gf_record_body *fake_out_record(const struct gf_out *out, enum gf_topic topic, uint32_t index);
+const union gf_record_body *fake_out_record(const struct gf_out *out, enum gf_topic topic,
+                                            uint32_t index);
 
-/* The timer that is due first, not after `until`; false when there is none. It is cleared: the test then
- * calls on_timer. */
+/* The timer that is due first, not after `until`; false when there is none. It is cleared: the test
+ * then calls on_timer. */
 bool fake_out_take_timer(struct gf_out *out, struct gf_time until, uint32_t *timer_out,
                          struct gf_time *due_out);
 

@@ -66,8 +66,8 @@ maker_reading(struct gf_time start, int32_t interval_s, int64_t micro_kwh)
 
 /* Folds one record; its event time is what gf_event_time says. */
 static inline enum gf_rc
-maker_apply(struct gf_features *features, const struct gf_feature_context *context, enum gf_topic topic,
-            const void *body, struct gf_change *change)
+maker_apply(struct gf_features *features, const struct gf_feature_context *context,
+            enum gf_topic topic, const void *body, struct gf_change *change)
 {
     struct gf_error error = {{0}};
     struct gf_event event = {.topic = (int32_t)topic, .body = body};
@@ -82,7 +82,8 @@ static const struct gf_contract_meter maker_meters[] = {{
     .multiplier = 1,
 }};
 
-/* Version 1 of a contract from 1970 on, with one meter "meter-1" of 5 digits, on tariff T1 in zone DE. */
+/* Version 1 of a contract from 1970 on, with one meter "meter-1" of 5 digits, on tariff T1 in zone
+ * DE. */
 static inline struct gf_customer_contract
 maker_contract(void)
 {

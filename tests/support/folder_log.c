@@ -16,7 +16,8 @@
 #include "codec/wire.h"
 
 void
-rc_assert(enum gf_rc rc, enum gf_rc wanted, const struct gf_error *error, const char *file, int line)
+rc_assert(enum gf_rc rc, enum gf_rc wanted, const struct gf_error *error, const char *file,
+          int line)
 {
     if (rc != wanted) {
         print_error("%s is not %s: %s\n", rc == GF_OK ? "OK" : gf_rc_name(rc),
@@ -168,7 +169,8 @@ reading_assert(const struct gf_record *record, int64_t number)
     record_assert(record, &wanted);
 }
 
-/* A record of the topic with every field at its default is valid Avro; the number is in key and time. */
+/* A record of the topic with every field at its default is valid Avro; the number is in key and
+ * time. */
 struct gf_output
 output_of(enum gf_topic topic, uint32_t partition, int64_t number)
 {
@@ -191,7 +193,8 @@ output_of(enum gf_topic topic, uint32_t partition, int64_t number)
 void
 output_assert(const struct gf_record *record, int64_t number)
 {
-    const struct gf_output output = output_of((enum gf_topic)record->topic, record->partition, number);
+    const struct gf_output output =
+        output_of((enum gf_topic)record->topic, record->partition, number);
     const struct gf_record wanted = {
         .topic = record->topic,
         .partition = record->partition,
@@ -206,7 +209,8 @@ output_assert(const struct gf_record *record, int64_t number)
 }
 
 void
-ends_assert(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t first, int64_t end)
+ends_assert(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t first,
+            int64_t end)
 {
     struct gf_error error = {{0}};
     int64_t got_first = -1, got_end = -1;
@@ -228,8 +232,8 @@ log_assert(const char *log, enum gf_topic topic, uint32_t partition, int64_t cou
     for (int64_t offset = 0; offset < count;) {
         uint32_t got = 0;
         int64_t next = 0;
-        assert_ok(source->ops->read(source, topic, partition, offset, INT64_MAX, (struct gf_duration){0},
-                                    records, step, &got, &next, &error));
+        assert_ok(source->ops->read(source, topic, partition, offset, INT64_MAX,
+                                    (struct gf_duration){0}, records, step, &got, &next, &error));
         assert_true(got > 0);
         for (uint32_t i = 0; i < got; i++) {
             assert_int_equal(records[i].offset, offset + i);

@@ -1,5 +1,5 @@
-/* Folder logs for tests: a fresh folder, readings and flags whose content follows from a number, whole
- * folders compared. */
+/* Folder logs for tests: a fresh folder, readings and flags whose content follows from a number,
+ * whole folders compared. */
 #ifndef GF_TEST_FOLDER_LOG_H
 #define GF_TEST_FOLDER_LOG_H
 
@@ -35,13 +35,14 @@ void output_assert(const struct gf_record *record, int64_t number);
 void ends_assert(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t first,
                  int64_t end);
 
-/* Reads all records by calls of `step`, checks that each is `assert_record` of its offset, and that there are
- * as many as offsets. */
-void log_assert(const char *log, enum gf_topic topic, uint32_t partition, int64_t count, uint32_t step,
-                void (*assert_record)(const struct gf_record *, int64_t));
+/* Reads all records by calls of `step`, checks that each is `assert_record` of its offset, and that
+ * there are as many as offsets. */
+void log_assert(const char *log, enum gf_topic topic, uint32_t partition, int64_t count,
+                uint32_t step, void (*assert_record)(const struct gf_record *, int64_t));
 
 #define assert_ok(call)         assert_rc(call, GF_OK)
 #define assert_rc(call, wanted) rc_assert((call), (wanted), &error, __FILE__, __LINE__)
-void rc_assert(enum gf_rc rc, enum gf_rc wanted, const struct gf_error *error, const char *file, int line);
+void rc_assert(enum gf_rc rc, enum gf_rc wanted, const struct gf_error *error, const char *file,
+               int line);
 
 #endif

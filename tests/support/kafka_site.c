@@ -26,7 +26,8 @@ site_make(struct site *site, const char *name, const char *kafka, const char *mo
     assert_non_null(file);
     fprintf(file,
             "version: 1\nlog: kafka:%s\nstore: %s.state\npartitions: %d\n"
-            "kafka:\n  transactional_id: %s\n  group: %s\n  topic_prefix: \"%s\"\n  replication: 1\n%s%s",
+            "kafka:\n  transactional_id: %s\n  group: %s\n  topic_prefix: \"%s\"\n  replication: "
+            "1\n%s%s",
             site_broker.address, name, SITE_PARTITIONS, name, name, site->prefix, kafka, more);
     assert_int_equal(fclose(file), 0);
 }
@@ -92,10 +93,12 @@ site_create(struct site *site)
 }
 
 void
-site_feed_start(struct site *site, struct test_program *program, const char *folder, const char *words)
+site_feed_start(struct site *site, struct test_program *program, const char *folder,
+                const char *words)
 {
     char text[512], log[300];
-    const char *arguments[WORD_COUNT_MAX] = {site_publish, folder, site_broker.address, "--prefix", site->prefix};
+    const char *arguments[WORD_COUNT_MAX] = {site_publish, folder, site_broker.address, "--prefix",
+                                             site->prefix};
     words_split(words, text, sizeof(text), arguments, 5);
     snprintf(log, sizeof(log), "%s.feed", site->log);
     test_program_start(program, log, arguments);

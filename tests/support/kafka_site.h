@@ -1,6 +1,6 @@
-/* A site: one installation of gridfold on the test's broker, with topics of its own (a prefix), its own store and its own
- * configuration file; and the programs that are run on it. Functions fail the running test when a program does not end as
- * it should. */
+/* A site: one installation of gridfold on the test's broker, with topics of its own (a prefix), its
+ * own store and its own configuration file; and the programs that are run on it. Functions fail the
+ * running test when a program does not end as it should. */
 #ifndef GF_TEST_KAFKA_SITE_H
 #define GF_TEST_KAFKA_SITE_H
 
@@ -20,7 +20,8 @@ struct site {
     char config[256], log[256]; /* `log`: what the program said that was run last */
 };
 
-/* Writes the configuration: what all sites share, then `more` (lines of YAML, may be ""). `kafka`: lines below `kafka:`. */
+/* Writes the configuration: what all sites share, then `more` (lines of YAML, may be ""). `kafka`:
+ * lines below `kafka:`. */
 void site_make(struct site *site, const char *name, const char *kafka, const char *more);
 
 /* Starts `gridfold WORDS… -c CONFIG`; `words` are separated by blanks. */
@@ -35,7 +36,8 @@ void site_said(const struct site *site, const char *text);
 /* Makes the topics. Records of years ago live only where retention is longer than that. */
 void site_create(struct site *site);
 /* Publishes the folder log to the site's topics; `words`: more options, may be "". */
-void site_feed_start(struct site *site, struct test_program *program, const char *folder, const char *words);
+void site_feed_start(struct site *site, struct test_program *program, const char *folder,
+                     const char *words);
 void site_feed(struct site *site, const char *folder, const char *words);
 
 void site_read(const struct site *site, struct topic_records out[GF_TOPIC_COUNT]);

@@ -13,10 +13,10 @@
 #include "loop/feed.h"
 
 #define OUTPUT_ARENA_SIZE ((size_t)1 << 20)
-#define VALUE_SIZE_MAX ((size_t)3 << 20)
-#define WALL_START_US INT64_C(1893456000000000) /* 2030-01-01 */
-#define CUSTOMERS_MAX 8192
-#define TIMERS_MAX 8192
+#define VALUE_SIZE_MAX    ((size_t)3 << 20)
+#define WALL_START_US     INT64_C(1893456000000000) /* 2030-01-01 */
+#define CUSTOMERS_MAX     8192
+#define TIMERS_MAX        8192
 
 /* Read once: there are hundreds of files, and they do not change. */
 static struct gf_zones zones;
@@ -59,7 +59,8 @@ config_make(const char *text)
     struct gf_config *config = NULL;
     const int size =
         snprintf(whole, sizeof(whole), "version: 1\nlog: folder:lab\n%s", text == NULL ? "" : text);
-    const enum gf_rc rc = gf_config_parse("lab.yaml", whole, (size_t)size, NULL, 0, &config, &complaints);
+    const enum gf_rc rc =
+        gf_config_parse("lab.yaml", whole, (size_t)size, NULL, 0, &config, &complaints);
     gf_complaints_print(&complaints, stderr);
     assert_int_equal(rc, GF_OK);
     return config;
@@ -72,11 +73,12 @@ lab_open(struct lab *lab, const char *config_text)
         assert_int_equal(gf_zones_load(NULL, &zones, &lab->error), GF_OK);
     }
     *lab = (struct lab){.config = config_make(config_text), .customers_max = CUSTOMERS_MAX};
-    lab->clock.base = (struct gf_clock){.now = clock_now, .monotonic_us = clock_monotonic, .sleep = clock_sleep};
+    lab->clock.base =
+        (struct gf_clock){.now = clock_now, .monotonic_us = clock_monotonic, .sleep = clock_sleep};
     const struct gf_registry_options options = {.kind = GF_REGISTRY_BUILT_IN};
     assert_int_equal(gf_registry_open(&options, &lab->registry, &lab->error), GF_OK);
-    lab->lookup =
-        (struct gf_lookup){.context = lab->registry, .schemas = lookup_schemas, .resolve = lookup_resolve};
+    lab->lookup = (struct gf_lookup){
+        .context = lab->registry, .schemas = lookup_schemas, .resolve = lookup_resolve};
     lab->shard_count = (uint32_t)lab->config->partitions;
     lab->log = gf_memory_log_new(lab->shard_count);
     lab->source = gf_memory_source_open(lab->log);
@@ -95,6 +97,15 @@ lab_crash(struct lab *lab, struct gf_store *store)
         lab->store->ops->close(lab->store);
         lab->store = store;
     }
+}
+
+void
+lab_configure(struct lab *lab, const char *config_text)
+{
+    assert_null(lab->shards);
+    gf_config_free(lab->config);
+    lab->config = config_make(config_text);
+    assert_int_equal(lab->config->partitions, lab->shard_count);
 }
 
 void
@@ -117,8 +128,8 @@ lab_partition(const struct lab *lab, const char *key)
 }
 
 int64_t
-lab_add_bytes(struct lab *lab, enum gf_topic topic, uint32_t partition, const char *key, struct gf_time time,
-              struct gf_span value)
+lab_add_bytes(struct lab *lab, enum gf_topic topic, uint32_t partition, const char *key,
+              struct gf_time time, struct gf_span value)
 {
     const struct gf_record record = {
         .topic = (int32_t)topic,
@@ -146,7 +157,8 @@ lab_encode(enum gf_topic topic, const void *body, uint8_t *out, size_t size)
 }
 
 int64_t
-lab_add(struct lab *lab, enum gf_topic topic, const char *key, struct gf_time time, const void *body)
+lab_add(struct lab *lab, enum gf_topic topic, const char *key, struct gf_time time,
+        const void *body)
 {
     uint8_t bytes[4096];
     const uint32_t size = lab_encode(topic, body, bytes, sizeof(bytes));
@@ -167,7 +179,8 @@ lab_copy_inputs(struct lab *to, const struct lab *from)
     for (int topic = 0; topic < GF_TOPIC_INPUT_COUNT; topic++) {
         for (uint32_t i = 0; i < partition_count(from, (enum gf_topic)topic); i++) {
             const struct gf_record *record = NULL;
-            for (uint32_t k = 0; (record = gf_memory_log_get(from->log, (enum gf_topic)topic, i, k)) != NULL; k++) {
+            for (uint32_t k = 0;
+                 (record = gf_memory_log_get(from->log, (enum gf_topic)topic, i, k)) != NULL; k++) {
                 gf_memory_log_add(to->log, record);
             }
         }
@@ -210,7 +223,8 @@ shards_make(struct lab *lab)
             .reserve = gf_memory_reserve,
             .release = gf_memory_release,
         };
-        rc = gf_shard_new(&options, lab->source, &lab->lookup, lab->store, &lab->shards[i], &lab->error);
+        rc = gf_shard_new(&options, lab->source, &lab->lookup, lab->store, &lab->shards[i],
+                          &lab->error);
     }
     return rc;
 }
@@ -370,9 +384,10 @@ lab_assert_same_outputs(const struct lab *a, const struct lab *b, enum lab_linea
             const uint32_t count_b = gf_memory_log_count(b->log, (enum gf_topic)topic, i);
             for (uint32_t k = 0; k < count_a || k < count_b; k++) {
                 if (!is_same_record(gf_memory_log_get(a->log, (enum gf_topic)topic, i, k),
-                                    gf_memory_log_get(b->log, (enum gf_topic)topic, i, k), lineage)) {
-                    fail_msg("%s partition %u: record %u differs (%u and %u records)", gf_topics[topic].name, i, k,
-                             count_a, count_b);
+                                    gf_memory_log_get(b->log, (enum gf_topic)topic, i, k),
+                                    lineage)) {
+                    fail_msg("%s partition %u: record %u differs (%u and %u records)",
+                             gf_topics[topic].name, i, k, count_a, count_b);
                 }
             }
         }
@@ -419,15 +434,23 @@ lab_assert_same_state(const struct lab *a, const struct lab *b)
         for (uint32_t slice = 0; slice < GF_SLICE_COUNT; slice++) {
             const struct block_hash hash_a = slice_hash(a->store, shard, slice);
             const struct block_hash hash_b = slice_hash(b->store, shard, slice);
-            if (memcmp(metas_a[slice].digest.bytes, metas_b[slice].digest.bytes, GF_DIGEST_SIZE) != 0 ||
-                metas_a[slice].entity_count != metas_b[slice].entity_count || hash_a.count != hash_b.count ||
+            if (memcmp(metas_a[slice].digest.bytes, metas_b[slice].digest.bytes, GF_DIGEST_SIZE) !=
+                    0 ||
+                metas_a[slice].entity_count != metas_b[slice].entity_count ||
+                hash_a.count != hash_b.count ||
                 memcmp(hash_a.digest.bytes, hash_b.digest.bytes, GF_DIGEST_SIZE) != 0) {
-                fail_msg("shard %u slice %u: digests %s, blocks %s (%u and %u of them), entities %u and %u", shard,
-                         slice,
-                         memcmp(metas_a[slice].digest.bytes, metas_b[slice].digest.bytes, GF_DIGEST_SIZE) == 0
-                             ? "equal" : "differ",
-                         memcmp(hash_a.digest.bytes, hash_b.digest.bytes, GF_DIGEST_SIZE) == 0 ? "equal" : "differ",
-                         (unsigned)hash_a.count, (unsigned)hash_b.count, (unsigned)metas_a[slice].entity_count,
+                fail_msg("shard %u slice %u: digests %s, blocks %s (%u and %u of them), entities "
+                         "%u and %u",
+                         shard, slice,
+                         memcmp(metas_a[slice].digest.bytes, metas_b[slice].digest.bytes,
+                                GF_DIGEST_SIZE) == 0
+                             ? "equal"
+                             : "differ",
+                         memcmp(hash_a.digest.bytes, hash_b.digest.bytes, GF_DIGEST_SIZE) == 0
+                             ? "equal"
+                             : "differ",
+                         (unsigned)hash_a.count, (unsigned)hash_b.count,
+                         (unsigned)metas_a[slice].entity_count,
                          (unsigned)metas_b[slice].entity_count);
             }
         }
@@ -441,11 +464,13 @@ lab_assert_conserved(const struct lab *lab)
         const struct gf_tally *tally = gf_shard_tally(lab->shards[i]);
         const struct gf_feed *feed = gf_shard_feed(lab->shards[i]);
         int64_t taken = 0;
-        assert_int_equal(tally->records, tally->processed + tally->filtered + tally->late + tally->dead);
+        assert_int_equal(tally->records,
+                         tally->processed + tally->filtered + tally->late + tally->dead);
         for (uint32_t k = 0; k < feed->input_count; k++) {
             const struct gf_batch_input *input = &feed->inputs[k].range;
-            assert_int_equal(input->count,
-                             gf_memory_log_count(lab->log, (enum gf_topic)input->topic, input->partition));
+            assert_int_equal(
+                input->count,
+                gf_memory_log_count(lab->log, (enum gf_topic)input->topic, input->partition));
             taken += input->count;
         }
         assert_int_equal(tally->records, taken);

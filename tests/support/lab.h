@@ -1,6 +1,7 @@
-/* Lab: a whole gridfold in memory. A configuration's text becomes shards over a memory log and a memory store, driven by
- * the real loop under a clock of the test; inputs are put in, the loop runs to their end, outputs are looked at. Faults
- * are set at the log and the store; a crash drops everything but those two. */
+/* Lab: a whole gridfold in memory. A configuration's text becomes shards over a memory log and a
+ * memory store, driven by the real loop under a clock of the test; inputs are put in, the loop runs
+ * to their end, outputs are looked at. Faults are set at the log and the store; a crash drops
+ * everything but those two. */
 #ifndef GF_TEST_LAB_H
 #define GF_TEST_LAB_H
 
@@ -30,7 +31,8 @@ struct lab {
     struct gf_error error;        /* of the last run that failed */
 };
 
-/* Without `log:` and `version:`, which are added; NULL: the defaults. Fails the test on a complaint. */
+/* Without `log:` and `version:`, which are added; NULL: the defaults. Fails the test on a
+ * complaint. */
 void lab_open(struct lab *lab, const char *config_text);
 void lab_close(struct lab *lab);
 
@@ -38,11 +40,13 @@ void lab_close(struct lab *lab);
 
 /* The partition where a key of a customer belongs. */
 uint32_t lab_partition(const struct lab *lab, const char *key);
-/* Adds a record, framed as on Kafka, where it belongs; its timestamp is `time`. Returns its offset. */
-int64_t lab_add(struct lab *lab, enum gf_topic topic, const char *key, struct gf_time time, const void *body);
+/* Adds a record, framed as on Kafka, where it belongs; its timestamp is `time`. Returns its offset.
+ */
+int64_t lab_add(struct lab *lab, enum gf_topic topic, const char *key, struct gf_time time,
+                const void *body);
 /* Adds any bytes anywhere; NULL key: none. */
-int64_t lab_add_bytes(struct lab *lab, enum gf_topic topic, uint32_t partition, const char *key, struct gf_time time,
-                      struct gf_span value);
+int64_t lab_add_bytes(struct lab *lab, enum gf_topic topic, uint32_t partition, const char *key,
+                      struct gf_time time, struct gf_span value);
 /* Frames and encodes; returns the size. */
 uint32_t lab_encode(enum gf_topic topic, const void *body, uint8_t *out, size_t size);
 /* The same inputs in another lab with the same partitions. */
@@ -51,10 +55,15 @@ int64_t lab_input_count(const struct lab *lab);
 
 /* ---- running ---- */
 
-/* Makes the shards if there are none and runs to the end of the input. What stopped it is in lab->error. */
+/* Makes the shards if there are none and runs to the end of the input. What stopped it is in
+ * lab->error. */
 enum gf_rc lab_run(struct lab *lab);
-/* The process is gone; log and store stay. A store given is what its disk shows after: it replaces the lab's. */
+/* The process is gone; log and store stay. A store given is what its disk shows after: it replaces
+ * the lab's. */
 void lab_crash(struct lab *lab, struct gf_store *store);
+
+/* Another configuration for the next start; the partitions stay. To be called after a crash. */
+void lab_configure(struct lab *lab, const char *config_text);
 
 /* ---- outputs ---- */
 
@@ -67,7 +76,8 @@ void lab_get(const struct lab *lab, enum gf_topic topic, uint32_t index, void *o
 struct gf_tally lab_tally(const struct lab *lab); /* sum of all shards */
 
 enum lab_lineage { LAB_LINEAGE_SAME, LAB_LINEAGE_ASIDE /* batch numbers may differ */ };
-/* Every output but the journal: same partitions, keys, times and bytes. Fails the test with the first that differs. */
+/* Every output but the journal: same partitions, keys, times and bytes. Fails the test with the
+ * first that differs. */
 void lab_assert_same_outputs(const struct lab *a, const struct lab *b, enum lab_lineage lineage);
 /* The stores' blocks and digests after clean stops. */
 void lab_assert_same_state(const struct lab *a, const struct lab *b);

@@ -5,18 +5,24 @@
 #include "base/random.h"
 #include "codec/records.h"
 
-#define ZONE "Z1"
-#define TARIFF "T1"
-#define TERM_DAYS 4
+#define ZONE         "Z1"
+#define TARIFF       "T1"
+#define TERM_DAYS    4
 #define INVOICE_DAYS 10
 
 void
 lab_add_plan(struct lab *lab, struct gf_time time)
 {
     static const struct gf_band bands[] = {
-        {.name = GF_BAND_NAME_VALLEY, .days = GF_BAND_DAYS_ALL, .from_minute = 0, .to_minute = 360,
+        {.name = GF_BAND_NAME_VALLEY,
+         .days = GF_BAND_DAYS_ALL,
+         .from_minute = 0,
+         .to_minute = 360,
          .price_e8_per_kwh = {18000000}},
-        {.name = GF_BAND_NAME_PEAK, .days = GF_BAND_DAYS_WEEKDAY, .from_minute = 1020, .to_minute = 1260,
+        {.name = GF_BAND_NAME_PEAK,
+         .days = GF_BAND_DAYS_WEEKDAY,
+         .from_minute = 1020,
+         .to_minute = 1260,
          .price_e8_per_kwh = {36000000}},
     };
     const struct gf_span areas[] = {gf_span_text("A1"), gf_span_text("A2"), gf_span_text("A3")};
@@ -53,7 +59,8 @@ lab_add_price(struct lab *lab, struct gf_time published, struct gf_time start, i
 }
 
 void
-lab_add_supply(struct lab *lab, struct gf_time published, struct gf_time start, int64_t renewable_kw)
+lab_add_supply(struct lab *lab, struct gf_time published, struct gf_time start,
+               int64_t renewable_kw)
 {
     const struct gf_supply_state supply = {.zone = gf_span_text(ZONE),
                                            .interval_start = start,
@@ -118,7 +125,8 @@ lab_add_reading(struct lab *lab, const char *customer, const struct gf_meter_rea
 }
 
 void
-lab_add_invoice(struct lab *lab, const char *customer, const char *id, struct gf_time issued, const char *currency)
+lab_add_invoice(struct lab *lab, const char *customer, const char *id, struct gf_time issued,
+                const char *currency)
 {
     const struct gf_invoice invoice = {
         .invoice_id = gf_span_text(id),
@@ -135,7 +143,8 @@ lab_add_invoice(struct lab *lab, const char *customer, const char *id, struct gf
 }
 
 void
-lab_add_payment(struct lab *lab, const char *customer, const char *id, struct gf_time received, int64_t micro)
+lab_add_payment(struct lab *lab, const char *customer, const char *id, struct gf_time received,
+                int64_t micro)
 {
     const struct gf_payment payment = {.payment_id = gf_span_text(id),
                                        .received_at = received,
@@ -168,14 +177,16 @@ market_day(struct maker *maker, uint32_t day)
         const bool is_gap = maker->world->has_trouble && below(maker, 40) == 0;
         const int64_t price = (int64_t)below(maker, 12000000) - 1000000;
         if (!is_gap) {
-            lab_add_price(maker->lab, (struct gf_time){published}, (struct gf_time){start + hour * GF_US_PER_HOUR},
-                          price);
+            lab_add_price(maker->lab, (struct gf_time){published},
+                          (struct gf_time){start + hour * GF_US_PER_HOUR}, price);
         }
-        lab_add_supply(maker->lab, (struct gf_time){published}, (struct gf_time){start + hour * GF_US_PER_HOUR},
+        lab_add_supply(maker->lab, (struct gf_time){published},
+                       (struct gf_time){start + hour * GF_US_PER_HOUR},
                        (int64_t)below(maker, 50000));
     }
     if (day % 9 == 5) {
-        const struct gf_control control = {.kind = day % 2 == 0 ? GF_CONTROL_KIND_FREEZE : GF_CONTROL_KIND_RESUME,
+        const struct gf_control control = {.kind = day % 2 == 0 ? GF_CONTROL_KIND_FREEZE
+                                                                : GF_CONTROL_KIND_RESUME,
                                            .issued_at = {start + 7 * GF_US_PER_HOUR},
                                            .issuer = gf_span_text("test"),
                                            .ticket = gf_span_text("1")};
@@ -201,8 +212,8 @@ trouble(struct maker *maker, const char *customer, const struct gf_meter_reading
         lab_add_reading(maker->lab, customer, &other);
         break;
     case 3:
-        lab_add_bytes(maker->lab, GF_TOPIC_METER_READINGS, lab_partition(maker->lab, customer), customer,
-                      reading->interval_start, gf_span_of(garbage, sizeof(garbage)));
+        lab_add_bytes(maker->lab, GF_TOPIC_METER_READINGS, lab_partition(maker->lab, customer),
+                      customer, reading->interval_start, gf_span_of(garbage, sizeof(garbage)));
         break;
     case 4:
         other.meter_id = gf_span_text("M-unknown");
@@ -224,8 +235,8 @@ customer_day(struct maker *maker, uint32_t customer, uint32_t day)
     const bool is_thief = customer % 7 == 3 && day > maker->world->days / 2;
     for (int64_t at = start; at < start + GF_US_PER_DAY; at += step) {
         const int64_t whole = 300000 + (int64_t)below(maker, 900000);
-        const struct gf_meter_reading reading =
-            lab_reading(meter, (struct gf_time){at}, maker->world->interval_s, is_thief ? 0 : whole);
+        const struct gf_meter_reading reading = lab_reading(
+            meter, (struct gf_time){at}, maker->world->interval_s, is_thief ? 0 : whole);
         if (maker->world->has_trouble && below(maker, 150) == 0) {
             continue; /* a gap */
         }

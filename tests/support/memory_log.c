@@ -80,8 +80,8 @@ span_copy(uint8_t **at, struct gf_span span)
 static struct gf_record *
 record_copy(const struct gf_record *record)
 {
-    size_t size = sizeof *record + record->header_count * sizeof(struct gf_header) + record->key.size +
-                  record->value.size;
+    size_t size = sizeof *record + record->header_count * sizeof(struct gf_header) +
+                  record->key.size + record->value.size;
     for (uint32_t i = 0; i < record->header_count; i++) {
         size += (size_t)record->headers[i].name.size + record->headers[i].value.size;
     }
@@ -135,7 +135,8 @@ gf_memory_log_free(struct gf_memory_log *log)
 static int64_t
 record_place(struct gf_memory_log *log, struct gf_record *record)
 {
-    struct memory_partition *partition = partition_get(log, (enum gf_topic)record->topic, record->partition);
+    struct memory_partition *partition =
+        partition_get(log, (enum gf_topic)record->topic, record->partition);
     assert(partition != NULL);
     record->offset = record->offset < 0 ? partition->next : record->offset;
     assert(record->offset >= partition->next);
@@ -151,7 +152,8 @@ gf_memory_log_add(struct gf_memory_log *log, const struct gf_record *record)
 }
 
 const struct gf_record *
-gf_memory_log_get(const struct gf_memory_log *log, enum gf_topic topic, uint32_t partition, uint32_t index)
+gf_memory_log_get(const struct gf_memory_log *log, enum gf_topic topic, uint32_t partition,
+                  uint32_t index)
 {
     const struct memory_partition *entry = partition_get(log, topic, partition);
     return entry == NULL || index >= entry->count ? NULL : entry->records[index];
@@ -233,17 +235,18 @@ source_log(struct gf_source *source)
 }
 
 static enum gf_rc
-source_find(struct gf_source *source, enum gf_topic topic, uint32_t number, struct memory_partition **out,
-            struct gf_error *error)
+source_find(struct gf_source *source, enum gf_topic topic, uint32_t number,
+            struct memory_partition **out, struct gf_error *error)
 {
     *out = partition_get(source_log(source), topic, number);
-    return *out != NULL
-               ? GF_OK
-               : gf_fail(error, GF_E_NOT_FOUND, "%s: no partition %u", gf_topics[topic].name, number);
+    return *out != NULL ? GF_OK
+                        : gf_fail(error, GF_E_NOT_FOUND, "%s: no partition %u",
+                                  gf_topics[topic].name, number);
 }
 
 static enum gf_rc
-source_partitions(struct gf_source *source, enum gf_topic topic, uint32_t *count_out, struct gf_error *error)
+source_partitions(struct gf_source *source, enum gf_topic topic, uint32_t *count_out,
+                  struct gf_error *error)
 {
     (void)error;
     *count_out = source_log(source)->counts[topic];
@@ -264,8 +267,8 @@ source_ends(struct gf_source *source, enum gf_topic topic, uint32_t number, int6
 }
 
 static enum gf_rc
-source_offset_at(struct gf_source *source, enum gf_topic topic, uint32_t number, struct gf_time time,
-                 int64_t *offset_out, struct gf_error *error)
+source_offset_at(struct gf_source *source, enum gf_topic topic, uint32_t number,
+                 struct gf_time time, int64_t *offset_out, struct gf_error *error)
 {
     struct memory_partition *partition = NULL;
     const enum gf_rc rc = source_find(source, topic, number, &partition, error);
@@ -281,9 +284,9 @@ source_offset_at(struct gf_source *source, enum gf_topic topic, uint32_t number,
 }
 
 static enum gf_rc
-source_read(struct gf_source *source, enum gf_topic topic, uint32_t number, int64_t offset, int64_t end,
-            struct gf_duration wait, struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
-            int64_t *next_out, struct gf_error *error)
+source_read(struct gf_source *source, enum gf_topic topic, uint32_t number, int64_t offset,
+            int64_t end, struct gf_duration wait, struct gf_record *records_out, uint32_t count_max,
+            uint32_t *count_out, int64_t *next_out, struct gf_error *error)
 {
     (void)wait;
     struct memory_partition *partition = NULL;
@@ -293,7 +296,8 @@ source_read(struct gf_source *source, enum gf_topic topic, uint32_t number, int6
     }
     if (offset < partition->first) {
         return gf_fail(error, GF_E_LOST, "%s/%u: offset %lld is wanted, but the log starts at %lld",
-                       gf_topics[topic].name, number, (long long)offset, (long long)partition->first);
+                       gf_topics[topic].name, number, (long long)offset,
+                       (long long)partition->first);
     }
     end = end < partition->next ? end : partition->next;
     uint32_t count = 0;
@@ -426,8 +430,8 @@ sink_commit(struct gf_sink *base, const struct gf_position *positions, uint32_t 
         }
         sink->pending_count = 0;
     }
-    /* A commit that was refused keeps its transaction open: the caller aborts. One of unknown outcome does
-     * not. */
+    /* A commit that was refused keeps its transaction open: the caller aborts. One of unknown
+     * outcome does not. */
     if (rc == GF_OK || rc == GF_E_UNKNOWN_OUTCOME) {
         pending_drop(sink);
     }

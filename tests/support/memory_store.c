@@ -23,12 +23,13 @@ struct fault {
 
 struct memory_store {
     struct gf_store store;
-    struct item *items; /* sorted as the blocks of a store are; named values under shard UINT32_MAX */
+    struct item
+        *items; /* sorted as the blocks of a store are; named values under shard UINT32_MAX */
     uint32_t item_count, item_capacity;
     struct meta *metas;
     uint32_t meta_count, meta_capacity;
-    uint8_t *
-        *lent; /* values given out by the last call: freed by the next, so that a late reader is caught */
+    uint8_t **lent; /* values given out by the last call: freed by the next, so that a late reader
+                       is caught */
     uint32_t lent_count, lent_capacity;
     struct fault faults[GF_STORE_CALL_COUNT];
     uint32_t calls[GF_STORE_CALL_COUNT];
@@ -85,7 +86,8 @@ lend(struct memory_store *memory, struct gf_span span)
 }
 
 static int
-item_compare(const struct item *item, uint32_t shard, uint32_t slice, uint32_t kind, struct gf_span key)
+item_compare(const struct item *item, uint32_t shard, uint32_t slice, uint32_t kind,
+             struct gf_span key)
 {
     if (item->shard != shard) {
         return item->shard < shard ? -1 : 1;
@@ -99,7 +101,8 @@ item_compare(const struct item *item, uint32_t shard, uint32_t slice, uint32_t k
     return gf_span_compare(gf_span_of(item->key, item->key_size), key);
 }
 
-/* The place of the first item that is not before the key; `is_there_out` says whether it is the key's. */
+/* The place of the first item that is not before the key; `is_there_out` says whether it is the
+ * key's. */
 static uint32_t
 item_place(const struct memory_store *memory, uint32_t shard, uint32_t slice, uint32_t kind,
            struct gf_span key, bool *is_there_out)
@@ -113,8 +116,8 @@ item_place(const struct memory_store *memory, uint32_t shard, uint32_t slice, ui
             to = middle;
         }
     }
-    *is_there_out =
-        from < memory->item_count && item_compare(&memory->items[from], shard, slice, kind, key) == 0;
+    *is_there_out = from < memory->item_count &&
+                    item_compare(&memory->items[from], shard, slice, kind, key) == 0;
     return from;
 }
 
@@ -124,12 +127,13 @@ item_remove(struct memory_store *memory, uint32_t at)
     free(memory->items[at].key);
     free(memory->items[at].bytes);
     memory->item_count--;
-    memmove(&memory->items[at], &memory->items[at + 1], (memory->item_count - at) * sizeof(*memory->items));
+    memmove(&memory->items[at], &memory->items[at + 1],
+            (memory->item_count - at) * sizeof(*memory->items));
 }
 
 static void
-item_put(struct memory_store *memory, uint32_t shard, uint32_t slice, uint32_t kind, struct gf_span key,
-         struct gf_span bytes)
+item_put(struct memory_store *memory, uint32_t shard, uint32_t slice, uint32_t kind,
+         struct gf_span key, struct gf_span bytes)
 {
     bool is_there = false;
     const uint32_t at = item_place(memory, shard, slice, kind, key, &is_there);
@@ -149,7 +153,8 @@ item_put(struct memory_store *memory, uint32_t shard, uint32_t slice, uint32_t k
         memory->item_capacity = memory->item_capacity * 2 + 64;
         memory->items = take(memory->items, memory->item_capacity * sizeof(*memory->items));
     }
-    memmove(&memory->items[at + 1], &memory->items[at], (memory->item_count - at) * sizeof(*memory->items));
+    memmove(&memory->items[at + 1], &memory->items[at],
+            (memory->item_count - at) * sizeof(*memory->items));
     memory->items[at] = (struct item){.shard = shard,
                                       .slice = (uint8_t)slice,
                                       .kind = (uint8_t)kind,
@@ -214,8 +219,9 @@ store_metas(struct gf_store *store, uint32_t shard, struct gf_slice_meta metas_o
 }
 
 static enum gf_rc
-store_get(struct gf_store *store, uint32_t shard, const uint32_t *slices, const struct gf_store_block *wanted,
-          uint32_t count, struct gf_store_block *found_out, struct gf_error *error)
+store_get(struct gf_store *store, uint32_t shard, const uint32_t *slices,
+          const struct gf_store_block *wanted, uint32_t count, struct gf_store_block *found_out,
+          struct gf_error *error)
 {
     struct memory_store *memory = memory_of(store);
     enum gf_rc rc;
@@ -226,7 +232,8 @@ store_get(struct gf_store *store, uint32_t shard, const uint32_t *slices, const 
         assert(slices[i] < GF_SLICE_COUNT);
         assert(wanted[i].kind != 0);
         bool is_there = false;
-        const uint32_t at = item_place(memory, shard, slices[i], wanted[i].kind, wanted[i].key, &is_there);
+        const uint32_t at =
+            item_place(memory, shard, slices[i], wanted[i].kind, wanted[i].key, &is_there);
         found_out[i] = wanted[i];
         found_out[i].bytes = (struct gf_span){0};
         if (is_there) {
@@ -238,8 +245,9 @@ store_get(struct gf_store *store, uint32_t shard, const uint32_t *slices, const 
 }
 
 static enum gf_rc
-store_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice, const struct gf_slice_meta *meta,
-                const struct gf_store_block *blocks, uint32_t count, struct gf_error *error)
+store_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice,
+                const struct gf_slice_meta *meta, const struct gf_store_block *blocks,
+                uint32_t count, struct gf_error *error)
 {
     struct memory_store *memory = memory_of(store);
     assert(slice < GF_SLICE_COUNT);
@@ -250,9 +258,9 @@ store_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice, const st
     }
     for (uint32_t i = 0; i < count; i++) {
         assert(blocks[i].kind != 0);
-        assert(
-            i == 0 || blocks[i - 1].kind < blocks[i].kind ||
-            (blocks[i - 1].kind == blocks[i].kind && gf_span_compare(blocks[i - 1].key, blocks[i].key) < 0));
+        assert(i == 0 || blocks[i - 1].kind < blocks[i].kind ||
+               (blocks[i - 1].kind == blocks[i].kind &&
+                gf_span_compare(blocks[i - 1].key, blocks[i].key) < 0));
         item_put(memory, shard, slice, blocks[i].kind, blocks[i].key, blocks[i].bytes);
     }
     *meta_at(memory, shard, slice) = *meta;
@@ -261,7 +269,8 @@ store_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice, const st
 
 static enum gf_rc
 store_scan(struct gf_store *store, uint32_t shard, uint32_t slice,
-           enum gf_rc (*visit)(void *context, const struct gf_store_block *block, struct gf_error *error),
+           enum gf_rc (*visit)(void *context, const struct gf_store_block *block,
+                               struct gf_error *error),
            void *context, struct gf_error *error)
 {
     struct memory_store *memory = memory_of(store);
@@ -285,7 +294,8 @@ store_scan(struct gf_store *store, uint32_t shard, uint32_t slice,
 }
 
 static enum gf_rc
-store_get_named(struct gf_store *store, const char *name, struct gf_span *value_out, struct gf_error *error)
+store_get_named(struct gf_store *store, const char *name, struct gf_span *value_out,
+                struct gf_error *error)
 {
     struct memory_store *memory = memory_of(store);
     enum gf_rc rc;
@@ -296,13 +306,15 @@ store_get_named(struct gf_store *store, const char *name, struct gf_span *value_
     const uint32_t at = item_place(memory, UINT32_MAX, 0, 0, gf_span_text(name), &is_there);
     *value_out = (struct gf_span){0};
     if (is_there) {
-        *value_out = lend(memory, gf_span_of(memory->items[at].bytes, memory->items[at].bytes_size));
+        *value_out =
+            lend(memory, gf_span_of(memory->items[at].bytes, memory->items[at].bytes_size));
     }
     return GF_OK;
 }
 
 static enum gf_rc
-store_put_named(struct gf_store *store, const char *name, struct gf_span value, struct gf_error *error)
+store_put_named(struct gf_store *store, const char *name, struct gf_span value,
+                struct gf_error *error)
 {
     struct memory_store *memory = memory_of(store);
     enum gf_rc rc;
@@ -367,12 +379,13 @@ gf_memory_store_copy(const struct gf_store *store)
 }
 
 void
-gf_memory_store_fail(struct gf_store *store, enum gf_memory_store_call call, uint32_t nth, enum gf_rc rc,
-                     bool is_applied)
+gf_memory_store_fail(struct gf_store *store, enum gf_memory_store_call call, uint32_t nth,
+                     enum gf_rc rc, bool is_applied)
 {
     assert(call < GF_STORE_CALL_COUNT);
     assert(nth > 0 && rc != GF_OK);
-    memory_of(store)->faults[call] = (struct fault){.left = nth, .rc = rc, .is_applied = is_applied};
+    memory_of(store)->faults[call] =
+        (struct fault){.left = nth, .rc = rc, .is_applied = is_applied};
 }
 
 uint32_t

@@ -20,10 +20,10 @@ struct gf_store *gf_memory_store_new(void);
 /* A store with the same content and no faults: what a crash leaves behind. */
 struct gf_store *gf_memory_store_copy(const struct gf_store *store);
 
-/* The `nth` call from now on (1: the next) returns `rc` instead of doing its work, once. With `is_applied` it
- * does its work all the same: the outcome that its caller does not know. */
-void gf_memory_store_fail(struct gf_store *store, enum gf_memory_store_call call, uint32_t nth, enum gf_rc rc,
-                          bool is_applied);
+/* The `nth` call from now on (1: the next) returns `rc` instead of doing its work, once. With
+ * `is_applied` it does its work all the same: the outcome that its caller does not know. */
+void gf_memory_store_fail(struct gf_store *store, enum gf_memory_store_call call, uint32_t nth,
+                          enum gf_rc rc, bool is_applied);
 
 /* Calls so far: to choose places for faults, loop over them. */
 uint32_t gf_memory_store_calls(const struct gf_store *store, enum gf_memory_store_call call);

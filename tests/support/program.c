@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -40,7 +40,8 @@ test_program_start(struct test_program *program, const char *log, const char *co
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     const int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (getppid() != parent || out < 0 || nothing < 0 || dup2(nothing, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) {
+    if (getppid() != parent || out < 0 || nothing < 0 || dup2(nothing, 0) < 0 || dup2(out, 1) < 0 ||
+        dup2(out, 2) < 0) {
         _exit(126);
     }
     execv(arguments[0], (char *const *)(uintptr_t)arguments);

@@ -1,5 +1,5 @@
-/* Programs that a test runs: started with their output in a file, waited for, stopped, killed. Each function ends the test
- * program with a message when it does not work. */
+/* Programs that a test runs: started with their output in a file, waited for, stopped, killed. Each
+ * function ends the test program with a message when it does not work. */
 #ifndef GF_TEST_PROGRAM_H
 #define GF_TEST_PROGRAM_H
 
@@ -13,9 +13,10 @@ struct test_program {
     char log[256];
 };
 
-/* `arguments` ends with NULL; its first is the program. Standard output and error go to the file `log`, anew. The program
- * dies with the test. */
-void test_program_start(struct test_program *program, const char *log, const char *const arguments[]);
+/* `arguments` ends with NULL; its first is the program. Standard output and error go to the file
+ * `log`, anew. The program dies with the test. */
+void test_program_start(struct test_program *program, const char *log,
+                        const char *const arguments[]);
 
 /* The exit code, or 128 + signal. */
 int test_program_wait(struct test_program *program);

@@ -1,8 +1,10 @@
-/* publish FOLDER_LOG BROKERS [--prefix P] [--registry URL] [--rate N/s] [--from TIME] [--until TIME]
+/* publish FOLDER_LOG BROKERS [--prefix P] [--registry URL] [--rate N/s] [--from TIME] [--until
+ * TIME]
  *
- * What other people's producers do: puts the input topics of a folder log on Kafka, record by record, merged by
- * timestamp, with the partition, timestamp, key and headers that they have, framed with the schema id of a registry.
- * Idempotent, without transactions, so offsets are those of the folder. */
+ * What other people's producers do: puts the input topics of a folder log on Kafka, record by
+ * record, merged by timestamp, with the partition, timestamp, key and headers that they have,
+ * framed with the schema id of a registry. Idempotent, without transactions, so offsets are those
+ * of the folder. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,10 +20,10 @@
 #include "io/registry.h"
 #include "io/system_clock.h"
 
-#define READ_COUNT 256
+#define READ_COUNT      256
 #define INPUT_COUNT_MAX 256
-#define FLUSH_MS 30000
-#define WAIT_US (200 * 1000)
+#define FLUSH_MS        30000
+#define WAIT_US         (200 * 1000)
 
 struct input {
     enum gf_topic topic;
@@ -73,13 +75,16 @@ on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaqu
 static void
 producer_open(struct publish *publish, const char *brokers)
 {
-    const char *const settings[][2] = {{"bootstrap.servers", brokers}, {"enable.idempotence", "true"},
-                                       {"linger.ms", "5"},             {"compression.type", "lz4"},
+    const char *const settings[][2] = {{"bootstrap.servers", brokers},
+                                       {"enable.idempotence", "true"},
+                                       {"linger.ms", "5"},
+                                       {"compression.type", "lz4"},
                                        {"client.id", "publish"}};
     char text[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-        if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], text, sizeof(text)) != RD_KAFKA_CONF_OK) {
+        if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], text, sizeof(text)) !=
+            RD_KAFKA_CONF_OK) {
             die(settings[i][0], text);
         }
     }
@@ -98,17 +103,20 @@ inputs_open(struct publish *publish)
     publish->inputs = calloc(INPUT_COUNT_MAX, sizeof(*publish->inputs));
     for (int topic = 0; topic < GF_TOPIC_INPUT_COUNT; topic++) {
         uint32_t partitions = 0;
-        expect(publish->source->ops->partitions(publish->source, (enum gf_topic)topic, &partitions, &error), &error,
-               gf_topics[topic].name);
+        expect(publish->source->ops->partitions(publish->source, (enum gf_topic)topic, &partitions,
+                                                &error),
+               &error, gf_topics[topic].name);
         for (uint32_t i = 0; i < partitions && publish->input_count < INPUT_COUNT_MAX; i++) {
             struct input *input = &publish->inputs[publish->input_count++];
             input->topic = (enum gf_topic)topic;
             input->partition = i;
-            expect(publish->source->ops->ends(publish->source, input->topic, i, &input->at, &input->end, &error),
+            expect(publish->source->ops->ends(publish->source, input->topic, i, &input->at,
+                                              &input->end, &error),
                    &error, gf_topics[topic].name);
         }
-        expect(gf_registry_own_id(publish->registry, (enum gf_topic)topic, &publish->schema_ids[topic], &error), &error,
-               "schema id");
+        expect(gf_registry_own_id(publish->registry, (enum gf_topic)topic,
+                                  &publish->schema_ids[topic], &error),
+               &error, "schema id");
     }
 }
 
@@ -122,8 +130,8 @@ input_head(struct publish *publish, struct input *input)
         source->ops->release(source, input->topic, input->partition, input->at);
         input->record_at = 0;
         expect(source->ops->read(source, input->topic, input->partition, input->at, input->end,
-                                 (struct gf_duration){WAIT_US}, input->records, READ_COUNT, &input->record_count,
-                                 &input->at, &error),
+                                 (struct gf_duration){WAIT_US}, input->records, READ_COUNT,
+                                 &input->record_count, &input->at, &error),
                &error, gf_topics[input->topic].name);
     }
     return input->record_at < input->record_count ? &input->records[input->record_at] : NULL;
@@ -135,8 +143,8 @@ headers_of(const struct gf_record *record)
     rd_kafka_headers_t *headers = rd_kafka_headers_new(record->header_count + 1);
     for (uint32_t i = 0; i < record->header_count; i++) {
         const struct gf_header *header = &record->headers[i];
-        rd_kafka_header_add(headers, (const char *)header->name.data, (ssize_t)header->name.size, header->value.data,
-                            (ssize_t)header->value.size);
+        rd_kafka_header_add(headers, (const char *)header->name.data, (ssize_t)header->name.size,
+                            header->value.data, (ssize_t)header->value.size);
     }
     return headers;
 }
@@ -156,14 +164,18 @@ record_send(struct publish *publish, const struct gf_record *record)
     } else if (size > 0) {
         memcpy(frame, record->value.data, size);
     }
-    const void *key = record->has_key ? (record->key.size > 0 ? (const void *)record->key.data : "") : NULL;
+    const void *key =
+        record->has_key ? (record->key.size > 0 ? (const void *)record->key.data : "") : NULL;
     for (;;) {
         rd_kafka_headers_t *headers = headers_of(record);
         const rd_kafka_resp_err_t code = rd_kafka_producev(
-            publish->producer, RD_KAFKA_V_TOPIC(name), RD_KAFKA_V_PARTITION((int32_t)record->partition),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY((void *)(uintptr_t)key, record->key.size),
+            publish->producer, RD_KAFKA_V_TOPIC(name),
+            RD_KAFKA_V_PARTITION((int32_t)record->partition),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+            RD_KAFKA_V_KEY((void *)(uintptr_t)key, record->key.size),
             RD_KAFKA_V_VALUE(record->has_value ? frame : NULL, record->has_value ? size : 0),
-            RD_KAFKA_V_TIMESTAMP(record->timestamp.us / 1000), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+            RD_KAFKA_V_TIMESTAMP(record->timestamp.us / 1000), RD_KAFKA_V_HEADERS(headers),
+            RD_KAFKA_V_END);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             break;
         }
@@ -193,7 +205,8 @@ records_send(struct publish *publish)
                 first = &publish->inputs[i];
             }
         }
-        if (record == NULL || (!gf_time_is_none(publish->until) && record->timestamp.us >= publish->until.us)) {
+        if (record == NULL ||
+            (!gf_time_is_none(publish->until) && record->timestamp.us >= publish->until.us)) {
             return;
         }
         first->record_at++;
@@ -202,7 +215,8 @@ records_send(struct publish *publish)
         }
         record_send(publish, record);
         while (publish->rate > 0 &&
-               (double)publish->sent > publish->rate * (double)(clock->monotonic_us(clock) - started) / 1e6) {
+               (double)publish->sent >
+                   publish->rate * (double)(clock->monotonic_us(clock) - started) / 1e6) {
             rd_kafka_poll(publish->producer, 5);
         }
     }
@@ -211,24 +225,23 @@ records_send(struct publish *publish)
 static void
 options_read(struct publish *publish, struct gf_registry_options *registry, int argc, char **argv)
 {
-    static const struct option table[] = {{"prefix", required_argument, NULL, 'p'},
-                                          {"registry", required_argument, NULL, 'g'},
-                                          {"rate", required_argument, NULL, 'r'},
-                                          {"from", required_argument, NULL, 'f'},
-                                          {"until", required_argument, NULL, 'u'},
-                                          {0}};
+    static const struct option table[] = {
+        {"prefix", required_argument, NULL, 'p'}, {"registry", required_argument, NULL, 'g'},
+        {"rate", required_argument, NULL, 'r'},   {"from", required_argument, NULL, 'f'},
+        {"until", required_argument, NULL, 'u'},  {0}};
     int letter;
     while ((letter = getopt_long(argc, argv, "", table, NULL)) != -1) {
         struct gf_time *time = letter == 'f' ? &publish->from : &publish->until;
         if (letter == 'p') {
             publish->prefix = optarg;
         } else if (letter == 'g') {
-            *registry =
-                (struct gf_registry_options){.kind = GF_REGISTRY_HTTP, .url = optarg, .may_register = true};
+            *registry = (struct gf_registry_options){
+                .kind = GF_REGISTRY_HTTP, .url = optarg, .may_register = true};
         } else if (letter == 'r') {
             publish->rate = strtod(optarg, NULL);
         } else if (letter == '?' || gf_time_parse(optarg, strlen(optarg), time) != GF_OK) {
-            die("usage", "publish FOLDER_LOG BROKERS [--prefix P] [--registry URL] [--rate N] [--from T] [--until T]");
+            die("usage", "publish FOLDER_LOG BROKERS [--prefix P] [--registry URL] [--rate N] "
+                         "[--from T] [--until T]");
         }
     }
 }
@@ -244,11 +257,13 @@ main(int argc, char **argv)
         die("usage", "publish FOLDER_LOG BROKERS …");
     }
     expect(gf_registry_open(&registry, &publish.registry, &error), &error, "registry");
-    expect(gf_folder_source_open(argv[optind], NULL, &publish.source, &error), &error, argv[optind]);
+    expect(gf_folder_source_open(argv[optind], NULL, &publish.source, &error), &error,
+           argv[optind]);
     inputs_open(&publish);
     producer_open(&publish, argv[optind + 1]);
     records_send(&publish);
-    if (rd_kafka_flush(publish.producer, FLUSH_MS) != RD_KAFKA_RESP_ERR_NO_ERROR || publish.failed > 0) {
+    if (rd_kafka_flush(publish.producer, FLUSH_MS) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        publish.failed > 0) {
         die("flush", "not everything was delivered");
     }
     printf("published %" PRIu64 " records\n", publish.sent);

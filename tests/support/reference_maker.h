@@ -24,7 +24,8 @@ maker_reference_apply(struct gf_reference *reference, enum gf_topic topic, const
 static inline struct gf_reference *
 maker_reference(void)
 {
-    const struct gf_reference_options options = {.prices_per_zone_max = 20000, .supplies_per_zone_max = 16};
+    const struct gf_reference_options options = {.prices_per_zone_max = 20000,
+                                                 .supplies_per_zone_max = 16};
     void *const memory = aligned_alloc(64, (gf_reference_size(&options) + 63) / 64 * 64);
     if (memory == NULL) {
         abort();
@@ -32,13 +33,17 @@ maker_reference(void)
     return gf_reference_init(memory, &options);
 }
 
-/* Tariff T1 of area A1 and zone DE: peak from 8 to 20 h on working days, valley from 0 to 6 h on all. */
+/* Tariff T1 of area A1 and zone DE: peak from 8 to 20 h on working days, valley from 0 to 6 h on
+ * all. */
 static inline void
 maker_plan(struct gf_reference *reference)
 {
     static const struct gf_span areas[] = {{(const uint8_t *)"A1", 2}};
     const struct gf_band bands[] = {
-        {.name = GF_BAND_NAME_PEAK, .days = GF_BAND_DAYS_WEEKDAY, .from_minute = 480, .to_minute = 1200},
+        {.name = GF_BAND_NAME_PEAK,
+         .days = GF_BAND_DAYS_WEEKDAY,
+         .from_minute = 480,
+         .to_minute = 1200},
         {.name = GF_BAND_NAME_VALLEY, .days = GF_BAND_DAYS_ALL, .from_minute = 0, .to_minute = 360},
     };
     const struct gf_tariff_plan plan = {

@@ -102,7 +102,8 @@ request_read(int client)
 {
     size_t size = 0;
     for (;;) {
-        const ssize_t got = recv(client, server.request + size, sizeof(server.request) - 1 - size, 0);
+        const ssize_t got =
+            recv(client, server.request + size, sizeof(server.request) - 1 - size, 0);
         if (got <= 0) {
             return 0;
         }
@@ -114,7 +115,8 @@ request_read(int client)
         if (body != NULL && size - (size_t)(body + 4 - server.request) >= wanted) {
             return size;
         }
-        if (strcasestr(server.request, "\r\nExpect: 100-continue") != NULL && body != NULL && body[4] == '\0' &&
+        if (strcasestr(server.request, "\r\nExpect: 100-continue") != NULL && body != NULL &&
+            body[4] == '\0' &&
             send(client, "HTTP/1.1 100 Continue\r\n\r\n", 25, MSG_NOSIGNAL) != 25) {
             return 0;
         }
@@ -134,7 +136,8 @@ serve_one(int client)
     char *text = json_dumps(answer, JSON_COMPACT);
     json_decref(answer);
     char head[128];
-    const int size = snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+    const int size = snprintf(head, sizeof(head),
+                              "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
                               status, strlen(text));
     if (send(client, head, (size_t)size, MSG_NOSIGNAL) == size) {
         (void)!send(client, text, strlen(text), MSG_NOSIGNAL);
@@ -157,12 +160,14 @@ serve(void *unused)
 int
 registry_server_start(char *url_out, uint32_t size)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
     socklen_t address_size = sizeof(address);
     setenv("no_proxy", "*", 1);
     pthread_mutex_init(&server.lock, NULL);
     server.socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(server.socket, (struct sockaddr *)&address, address_size) != 0 || listen(server.socket, 8) != 0 ||
+    if (bind(server.socket, (struct sockaddr *)&address, address_size) != 0 ||
+        listen(server.socket, 8) != 0 ||
         getsockname(server.socket, (struct sockaddr *)&address, &address_size) != 0) {
         return -1;
     }

@@ -1,5 +1,5 @@
-/* A schema registry for tests, on loopback, with the three requests that matter: register, look up, fetch. It gives ids
- * that no built-in schema has. */
+/* A schema registry for tests, on loopback, with the three requests that matter: register, look up,
+ * fetch. It gives ids that no built-in schema has. */
 #ifndef GF_TEST_REGISTRY_SERVER_H
 #define GF_TEST_REGISTRY_SERVER_H
 

@@ -30,7 +30,8 @@ name_compare(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-/* The plain files of a folder, sorted: what a test does must not hang on the order of a file system. */
+/* The plain files of a folder, sorted: what a test does must not hang on the order of a file
+ * system. */
 static struct names
 names_of(const char *folder)
 {
@@ -66,7 +67,8 @@ file_copy_into(const char *file, const char *folder)
     if (in == NULL || out == NULL) {
         give_up("copy", file);
     }
-    for (size_t size = fread(bytes, 1, sizeof(bytes), in); size > 0; size = fread(bytes, 1, sizeof(bytes), in)) {
+    for (size_t size = fread(bytes, 1, sizeof(bytes), in); size > 0;
+         size = fread(bytes, 1, sizeof(bytes), in)) {
         if (fwrite(bytes, 1, size, out) != size) {
             give_up("write", to);
         }
@@ -106,7 +108,8 @@ files_newest_log(const char *folder, char *path_out, size_t size)
 {
     const struct names names = names_of(folder);
     bool is_there = false;
-    for (uint32_t i = 0; i < names.count; i++) { /* numbers have six digits: the last name is the largest */
+    for (uint32_t i = 0; i < names.count;
+         i++) { /* numbers have six digits: the last name is the largest */
         const char *dot = strrchr(names.items[i], '.');
         if (dot != NULL && strcmp(dot, ".log") == 0) {
             snprintf(path_out, size, "%s/%s", folder, names.items[i]);

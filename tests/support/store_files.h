@@ -1,4 +1,5 @@
-/* The files of a RocksDB store, for tests that break them. All end the test's process on errors of their own. */
+/* The files of a RocksDB store, for tests that break them. All end the test's process on errors of
+ * their own. */
 #ifndef GF_TEST_STORE_FILES_H
 #define GF_TEST_STORE_FILES_H
 
@@ -16,7 +17,8 @@ void files_remove(const char *folder);
 /* Path of the write-ahead log file with the largest number; false when there is none. */
 bool files_newest_log(const char *folder, char *path_out, size_t size);
 
-/* Flips a bit, cuts the end off, zeroes a piece, or deletes: one table, log or manifest file, or CURRENT, by chance. */
+/* Flips a bit, cuts the end off, zeroes a piece, or deletes: one table, log or manifest file, or
+ * CURRENT, by chance. */
 void files_damage(const char *folder, struct gf_random *random);
 
 #endif

@@ -66,7 +66,8 @@ static void
 table_fill(const struct gf_param *row, void *out)
 {
     uint32_t count = 0;
-    for (const char *at_row = strchr(row->initial, '{'); at_row != NULL; at_row = strchr(at_row, '{')) {
+    for (const char *at_row = strchr(row->initial, '{'); at_row != NULL;
+         at_row = strchr(at_row, '{')) {
         const char *const close = strchr(at_row, '}');
         void *const place = (char *)out + row->offset + (size_t)count * row->size;
         for (uint32_t column = 0; column < row->row_param_count; column++) {
@@ -140,7 +141,8 @@ expect_nothing_else(const struct story *story)
                   : is_alert ? body->arrears_alert.decided_at
                              : body->data_quality.decided_at,
                   decided);
-    fail_msg("%u records were emitted, %u expected; then came %s at %s", story->out->count, story->looked_at,
+    fail_msg("%u records were emitted, %u expected; then came %s at %s", story->out->count,
+             story->looked_at,
              is_flag    ? gf_fraud_code_name(body->fraud_flag.code)
              : is_alert ? gf_arrears_kind_name(body->arrears_alert.kind)
                         : gf_quality_rule_name(body->data_quality.rule),
@@ -204,7 +206,8 @@ story_event(struct story *story, enum gf_topic topic, struct gf_time time, const
         .params = &story->feature_params, .zone = story->zone, .shard_time = story->now};
     struct gf_error error = {{0}};
     const struct gf_features before = story->features;
-    const enum gf_rc rc = gf_features_apply(&story->features, &context, &event, &story->change, &error);
+    const enum gf_rc rc =
+        gf_features_apply(&story->features, &context, &event, &story->change, &error);
     if (rc != GF_OK) {
         story->features = before;
         return rc;
@@ -234,8 +237,8 @@ money(double amount)
 }
 
 static void
-contract_event(struct story *story, struct gf_time issued, int32_t customer_class, int64_t capacity_w,
-               const struct gf_protection *protection)
+contract_event(struct story *story, struct gf_time issued, int32_t customer_class,
+               int64_t capacity_w, const struct gf_protection *protection)
 {
     const struct gf_contract_meter meters[] = {
         {.meter_id = gf_span_text("M1"), .digits = 6, .lsb_micro_kwh = {1000}, .multiplier = 1},
@@ -269,19 +272,22 @@ given_contract(struct story *story, const char *from, int32_t customer_class, in
 }
 
 void
-given_protection(struct story *story, const char *issued, int32_t kind, const char *from, const char *to)
+given_protection(struct story *story, const char *issued, int32_t kind, const char *from,
+                 const char *to)
 {
     const struct gf_protection protection = {.kind = kind,
                                              .valid_from = at(from),
                                              .has_valid_to = to != NULL,
                                              .valid_to = to != NULL ? at(to) : (struct gf_time){0}};
     const int32_t customer_class = story->features.contract.customer_class;
-    contract_event(story, at(issued), customer_class != 0 ? customer_class : GF_CUSTOMER_CLASS_RESIDENTIAL,
+    contract_event(story, at(issued),
+                   customer_class != 0 ? customer_class : GF_CUSTOMER_CLASS_RESIDENTIAL,
                    story->features.contract.capacity_w, &protection);
 }
 
 void
-given_invoice(struct story *story, const char *id, const char *issued, const char *due, double amount)
+given_invoice(struct story *story, const char *id, const char *issued, const char *due,
+              double amount)
 {
     const struct gf_invoice invoice = {
         .invoice_id = gf_span_text(id),
@@ -324,8 +330,8 @@ given_payment(struct story *story, const char *id, const char *when, double amou
 }
 
 void
-given_reversal(struct story *story, const char *payment_id, const char *invoice_id, const char *when,
-               double amount)
+given_reversal(struct story *story, const char *payment_id, const char *invoice_id,
+               const char *when, double amount)
 {
     char id[32];
     snprintf(id, sizeof id, "%s-back", payment_id);
@@ -362,8 +368,8 @@ enum gf_rc
 given_reading(struct story *story, struct gf_time start, int32_t interval_s, double kwh)
 {
     const struct gf_meter_reading reading = reading_of("M1", start, interval_s, kwh);
-    return story_event(story, GF_TOPIC_METER_READINGS, (struct gf_time){start.us + interval_s * GF_US_PER_S},
-                       &reading);
+    return story_event(story, GF_TOPIC_METER_READINGS,
+                       (struct gf_time){start.us + interval_s * GF_US_PER_S}, &reading);
 }
 
 void
@@ -373,7 +379,8 @@ given_days(struct story *story, const char *from, int32_t count, double kwh)
         /* A little of a rhythm, as homes have one. */
         const double shape = kwh * (1 + 0.04 * ((day * 5) % 7 - 3) / 3);
         assert_int_equal(
-            given_reading(story, (struct gf_time){at(from).us + day * GF_US_PER_DAY}, 86400, shape), GF_OK);
+            given_reading(story, (struct gf_time){at(from).us + day * GF_US_PER_DAY}, 86400, shape),
+            GF_OK);
     }
 }
 
@@ -387,8 +394,10 @@ given_stand(struct story *story, const char *meter, const char *when, double kwh
 void
 given_meter_event(struct story *story, const char *when, int32_t code)
 {
-    const struct gf_meter_event event = {
-        .meter_id = gf_span_text("M1"), .code = code, .occurred_at = at(when), .detail = gf_span_text("")};
+    const struct gf_meter_event event = {.meter_id = gf_span_text("M1"),
+                                         .code = code,
+                                         .occurred_at = at(when),
+                                         .detail = gf_span_text("")};
     assert_int_equal(story_event(story, GF_TOPIC_METER_EVENTS, at(when), &event), GF_OK);
 }
 

@@ -1,6 +1,7 @@
-/* Stories: one customer, one operator, and a clock that the test moves. Events go through the real features
- * first, as in the engine; timers fire in order when the clock passes them. What the operator emits is looked
- * at in order: a story says what it expects next, and at its end that nothing else came. */
+/* Stories: one customer, one operator, and a clock that the test moves. Events go through the real
+ * features first, as in the engine; timers fire in order when the clock passes them. What the
+ * operator emits is looked at in order: a story says what it expects next, and at its end that
+ * nothing else came. */
 #ifndef GF_TESTS_STORY_H
 #define GF_TESTS_STORY_H
 
@@ -35,17 +36,21 @@ int64_t micros(double amount);
 /* Moves the clock, firing timers that are due on the way. */
 void story_advance(struct story *story, const char *to);
 void story_advance_to(struct story *story, struct gf_time to);
-/* An event at its own time: the clock moves there first. The code is that of the features or the operator. */
-enum gf_rc story_event(struct story *story, enum gf_topic topic, struct gf_time time, const void *body);
+/* An event at its own time: the clock moves there first. The code is that of the features or the
+ * operator. */
+enum gf_rc story_event(struct story *story, enum gf_topic topic, struct gf_time time,
+                       const void *body);
 
 struct gf_view story_view(const struct story *story);
 
 /* ---- what happens ---- */
-void given_contract(struct story *story, const char *from, int32_t customer_class, int64_t capacity_w);
+void given_contract(struct story *story, const char *from, int32_t customer_class,
+                    int64_t capacity_w);
 /* Contract "C" of meter "M1" with one protection; version counts up by itself. */
 void given_protection(struct story *story, const char *issued, int32_t kind, const char *from,
                       const char *to);
-void given_invoice(struct story *story, const char *id, const char *issued, const char *due, double amount);
+void given_invoice(struct story *story, const char *id, const char *issued, const char *due,
+                   double amount);
 void given_invoice_status(struct story *story, const char *id, const char *when, int32_t status);
 void given_payment(struct story *story, const char *id, const char *when, double amount);
 void given_reversal(struct story *story, const char *payment, const char *invoice, const char *when,

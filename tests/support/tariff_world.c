@@ -132,8 +132,8 @@ world_plan(struct tariff_world *world, int64_t now_s)
 }
 
 enum gf_rc
-world_price(struct tariff_world *world, int64_t now_s, int64_t start_s, int32_t interval_s, int64_t e8,
-            int32_t version)
+world_price(struct tariff_world *world, int64_t now_s, int64_t start_s, int32_t interval_s,
+            int64_t e8, int32_t version)
 {
     const struct gf_market_price record = {.zone = world->plan.zone,
                                            .product = GF_MARKET_PRODUCT_DAY_AHEAD,
@@ -158,7 +158,8 @@ world_supply(struct tariff_world *world, int64_t now_s, int64_t start_s, int32_t
                                            .has_capacity_kw = capacity_kw >= 0,
                                            .capacity_kw = capacity_kw >= 0 ? capacity_kw : 0,
                                            .has_renewable_forecast_kw = renewable_kw >= 0,
-                                           .renewable_forecast_kw = renewable_kw >= 0 ? renewable_kw : 0,
+                                           .renewable_forecast_kw =
+                                               renewable_kw >= 0 ? renewable_kw : 0,
                                            .published_at = {now_s * GF_US_PER_S}};
     return world_event(world, GF_TOPIC_SUPPLY_STATE, &record, record.published_at);
 }
@@ -182,9 +183,11 @@ world_count(const struct tariff_world *world)
 const struct gf_tariff_adjustment *
 world_adjustment(const struct tariff_world *world, uint32_t index)
 {
-    const union gf_record_body *const body = fake_out_record(world->out, GF_TOPIC_TARIFF_ADJUSTMENTS, index);
+    const union gf_record_body *const body =
+        fake_out_record(world->out, GF_TOPIC_TARIFF_ADJUSTMENTS, index);
     if (body == NULL) {
-        fprintf(stderr, "tariff_world: there is no adjustment %u, only %u\n", index, world_count(world));
+        fprintf(stderr, "tariff_world: there is no adjustment %u, only %u\n", index,
+                world_count(world));
         abort();
     }
     return &body->tariff_adjustment;

@@ -1,6 +1,6 @@
-/* A small world around the tariff operator: a reference, one `tariff|area`, its state and a fake output. Each
- * record goes through gf_reference_apply and then, as the engine does it, to the operator, whose failure puts
- * its state back. */
+/* A small world around the tariff operator: a reference, one `tariff|area`, its state and a fake
+ * output. Each record goes through gf_reference_apply and then, as the engine does it, to the
+ * operator, whose failure puts its state back. */
 #ifndef GF_TESTS_TARIFF_WORLD_H
 #define GF_TESTS_TARIFF_WORLD_H
 
@@ -28,18 +28,21 @@ void world_free(struct tariff_world *world);
 void world_default_params(struct gf_tariff_params *out);
 
 /* All return what gf_reference_apply or the operator returned. */
-enum gf_rc world_event(struct tariff_world *world, enum gf_topic topic, const void *body, struct gf_time now);
+enum gf_rc world_event(struct tariff_world *world, enum gf_topic topic, const void *body,
+                       struct gf_time now);
 enum gf_rc world_plan(struct tariff_world *world, int64_t now_s);
 /* A price in e8 per kWh of `interval_s` seconds at `start_s`, published at `now_s`. */
-enum gf_rc world_price(struct tariff_world *world, int64_t now_s, int64_t start_s, int32_t interval_s,
-                       int64_t e8, int32_t version);
+enum gf_rc world_price(struct tariff_world *world, int64_t now_s, int64_t start_s,
+                       int32_t interval_s, int64_t e8, int32_t version);
 /* Negative: null. */
-enum gf_rc world_supply(struct tariff_world *world, int64_t now_s, int64_t start_s, int32_t interval_s,
-                        int64_t demand_kw, int64_t capacity_kw, int64_t renewable_kw);
+enum gf_rc world_supply(struct tariff_world *world, int64_t now_s, int64_t start_s,
+                        int32_t interval_s, int64_t demand_kw, int64_t capacity_kw,
+                        int64_t renewable_kw);
 enum gf_rc world_control(struct tariff_world *world, int64_t now_s, int32_t kind);
 
 uint32_t world_count(const struct tariff_world *world);
 /* The `index`th adjustment; fails the test where there is none. */
-const struct gf_tariff_adjustment *world_adjustment(const struct tariff_world *world, uint32_t index);
+const struct gf_tariff_adjustment *world_adjustment(const struct tariff_world *world,
+                                                    uint32_t index);
 
 #endif

@@ -61,13 +61,19 @@ static rd_kafka_t *
 handle_open(const char *brokers, const char *isolation, const char *group)
 {
     const char *const settings[][2] = {
-        {"bootstrap.servers", brokers},   {"isolation.level", isolation},    {"group.id", group},
-        {"auto.offset.reset", "earliest"}, {"enable.partition.eof", "true"}, {"fetch.wait.max.ms", "20"},
+        {"bootstrap.servers", brokers},
+        {"isolation.level", isolation},
+        {"group.id", group},
+        {"auto.offset.reset", "earliest"},
+        {"enable.partition.eof", "true"},
+        {"fetch.wait.max.ms", "20"},
     };
     char text[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-        assert_int_equal(rd_kafka_conf_set(conf, settings[i][0], settings[i][1], text, sizeof(text)), RD_KAFKA_CONF_OK);
+        assert_int_equal(
+            rd_kafka_conf_set(conf, settings[i][0], settings[i][1], text, sizeof(text)),
+            RD_KAFKA_CONF_OK);
     }
     rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
     assert_non_null(handle);
@@ -83,8 +89,9 @@ ends_ask(struct group *group, const char *brokers)
         snprintf(name, sizeof(name), "%s%s", group->prefix, gf_topics[topic].name);
         for (uint32_t i = 0; i < group->partition_count; i++) {
             int64_t first = 0;
-            assert_int_equal(
-                rd_kafka_query_watermark_offsets(handle, name, (int32_t)i, &first, &group->ends[topic][i], 30000), 0);
+            assert_int_equal(rd_kafka_query_watermark_offsets(handle, name, (int32_t)i, &first,
+                                                              &group->ends[topic][i], 30000),
+                             0);
             group->left++;
         }
     }
@@ -118,7 +125,9 @@ message_take(struct group *group, const rd_kafka_message_t *message, struct topi
                                     .key_size = message->key_len,
                                     .body_size = message->len - GF_FRAME_SIZE,
                                     .key = bytes_copy(message->key, message->key_len)};
-    assert_int_equal(gf_frame_read(gf_span_of(message->payload, message->len), &record->schema_id, &body, &error), GF_OK);
+    assert_int_equal(gf_frame_read(gf_span_of(message->payload, message->len), &record->schema_id,
+                                   &body, &error),
+                     GF_OK);
     record->body = bytes_copy(body.data, body.size);
 }
 
@@ -163,7 +172,8 @@ topic_records_kafka(const char *brokers, const char *prefix, uint32_t partition_
 }
 
 static void
-partition_read(struct gf_source *source, enum gf_topic topic, uint32_t partition, struct topic_records *out)
+partition_read(struct gf_source *source, enum gf_topic topic, uint32_t partition,
+               struct topic_records *out)
 {
     struct gf_error error = {{0}};
     int64_t at = 0, end = 0;
@@ -171,18 +181,19 @@ partition_read(struct gf_source *source, enum gf_topic topic, uint32_t partition
     while (at < end) {
         struct gf_record records[64];
         uint32_t count = 0;
-        assert_int_equal(source->ops->read(source, topic, partition, at, end, (struct gf_duration){0}, records, 64,
-                                           &count, &at, &error),
+        assert_int_equal(source->ops->read(source, topic, partition, at, end,
+                                           (struct gf_duration){0}, records, 64, &count, &at,
+                                           &error),
                          GF_OK);
         for (uint32_t i = 0; i < count; i++) {
-            *record_add(out) =
-                (struct topic_record){.partition = partition,
-                                      .offset = records[i].offset,
-                                      .timestamp_ms = records[i].timestamp.us / 1000,
-                                      .key_size = records[i].key.size,
-                                      .body_size = records[i].value.size,
-                                      .key = bytes_copy(records[i].key.data, records[i].key.size),
-                                      .body = bytes_copy(records[i].value.data, records[i].value.size)};
+            *record_add(out) = (struct topic_record){
+                .partition = partition,
+                .offset = records[i].offset,
+                .timestamp_ms = records[i].timestamp.us / 1000,
+                .key_size = records[i].key.size,
+                .body_size = records[i].value.size,
+                .key = bytes_copy(records[i].key.data, records[i].key.size),
+                .body = bytes_copy(records[i].value.data, records[i].value.size)};
         }
         source->ops->release(source, topic, partition, at);
     }
@@ -197,7 +208,8 @@ topic_records_folder(const char *path, struct topic_records out[GF_TOPIC_COUNT])
     assert_int_equal(gf_folder_source_open(path, NULL, &source, &error), GF_OK);
     for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
         uint32_t partitions = 0;
-        assert_int_equal(source->ops->partitions(source, (enum gf_topic)topic, &partitions, &error), GF_OK);
+        assert_int_equal(source->ops->partitions(source, (enum gf_topic)topic, &partitions, &error),
+                         GF_OK);
         for (uint32_t i = 0; i < partitions; i++) {
             partition_read(source, (enum gf_topic)topic, i, &out[topic]);
         }
@@ -219,7 +231,8 @@ topic_records_free(struct topic_records records[GF_TOPIC_COUNT])
 }
 
 void
-topic_record_journal(const struct topic_record *record, struct gf_arena *arena, struct gf_journal *out)
+topic_record_journal(const struct topic_record *record, struct gf_arena *arena,
+                     struct gf_journal *out)
 {
     gf_arena_reset(arena, 0);
     struct gf_reader reader = gf_reader_of(gf_span_of(record->body, record->body_size));

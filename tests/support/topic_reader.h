@@ -1,5 +1,6 @@
-/* What is in the topics of a log, read as others would: from Kafka by an ordinary consumer group that reads what is
- * committed, from a folder by its source. Each function fails the running test when it does not work. */
+/* What is in the topics of a log, read as others would: from Kafka by an ordinary consumer group
+ * that reads what is committed, from a folder by its source. Each function fails the running test
+ * when it does not work. */
 #ifndef GF_TEST_TOPIC_READER_H
 #define GF_TEST_TOPIC_READER_H
 
@@ -22,14 +23,16 @@ struct topic_records {
     size_t count, capacity;
 };
 
-/* The output topics and the journal, by enum gf_topic; those of inputs are empty. From Kafka: everything up to the ends
- * that the partitions have when it is called, once no transaction is open below them. */
+/* The output topics and the journal, by enum gf_topic; those of inputs are empty. From Kafka:
+ * everything up to the ends that the partitions have when it is called, once no transaction is open
+ * below them. */
 void topic_records_kafka(const char *brokers, const char *prefix, uint32_t partition_count,
                          struct topic_records out[GF_TOPIC_COUNT]);
 void topic_records_folder(const char *path, struct topic_records out[GF_TOPIC_COUNT]);
 void topic_records_free(struct topic_records records[GF_TOPIC_COUNT]);
 
 /* The journal record of `record`; it lives until the arena is used again. */
-void topic_record_journal(const struct topic_record *record, struct gf_arena *arena, struct gf_journal *out);
+void topic_record_journal(const struct topic_record *record, struct gf_arena *arena,
+                          struct gf_journal *out);
 
 #endif

@@ -23,7 +23,8 @@ integer(struct gf_random *random, uint32_t bits_max)
 static struct gf_span
 text(struct gf_random *random, struct gf_arena *arena, bool is_utf8)
 {
-    static const char *const characters[] = {"\xc3\xa9", "\xe4\xb8\xad", "\xf0\x9f\x94\x8c", "\xef\xbf\xbd"};
+    static const char *const characters[] = {"\xc3\xa9", "\xe4\xb8\xad", "\xf0\x9f\x94\x8c",
+                                             "\xef\xbf\xbd"};
     const uint32_t size_max = below(random, 8) == 0 ? 200 : 24;
     const uint32_t size = (uint32_t)below(random, size_max);
     const bool is_ascii = below(random, 4) != 0;
@@ -45,7 +46,8 @@ text(struct gf_random *random, struct gf_arena *arena, bool is_utf8)
 }
 
 static void
-record_fill(const struct gf_type *type, struct gf_random *random, struct gf_arena *arena, uint8_t *out)
+record_fill(const struct gf_type *type, struct gf_random *random, struct gf_arena *arena,
+            uint8_t *out)
 {
     memset(out, 0, type->size);
     for (uint32_t i = 0; i < type->field_count; i++) {
@@ -61,10 +63,12 @@ record_fill(const struct gf_type *type, struct gf_random *random, struct gf_aren
 }
 
 static void
-array_fill(const struct gf_type *type, struct gf_random *random, struct gf_arena *arena, struct gf_array *out)
+array_fill(const struct gf_type *type, struct gf_random *random, struct gf_arena *arena,
+           struct gf_array *out)
 {
     const uint32_t count = (uint32_t)below(random, 5);
-    uint8_t *const items = count == 0 ? NULL : gf_arena_take(arena, (size_t)count * type->item->size);
+    uint8_t *const items =
+        count == 0 ? NULL : gf_arena_take(arena, (size_t)count * type->item->size);
     for (uint32_t i = 0; i < count; i++) {
         codec_random_fill(type->item, random, arena, items + (size_t)i * type->item->size);
     }
@@ -72,7 +76,8 @@ array_fill(const struct gf_type *type, struct gf_random *random, struct gf_arena
 }
 
 void
-codec_random_fill(const struct gf_type *type, struct gf_random *random, struct gf_arena *arena, void *out)
+codec_random_fill(const struct gf_type *type, struct gf_random *random, struct gf_arena *arena,
+                  void *out)
 {
     uint64_t bits = 0;
     switch (type->kind) {
@@ -131,7 +136,8 @@ array_equal(const struct gf_type *type, const struct gf_array *a, const struct g
     bool same = a->count == b->count;
     for (uint32_t i = 0; same && i < a->count; i++) {
         const size_t at = (size_t)i * type->item->size;
-        same = codec_random_equal(type->item, (const uint8_t *)a->items + at, (const uint8_t *)b->items + at);
+        same = codec_random_equal(type->item, (const uint8_t *)a->items + at,
+                                  (const uint8_t *)b->items + at);
     }
     return same;
 }

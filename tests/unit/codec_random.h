@@ -6,8 +6,8 @@
 #include "base/random.h"
 #include "codec/type.h"
 
-/* Fills `out` with anything the type can hold: numbers of all sizes, texts in several scripts, nulls, arrays
- * of up to 4. Texts and arrays are taken from `arena`, which must have the room. */
+/* Fills `out` with anything the type can hold: numbers of all sizes, texts in several scripts,
+ * nulls, arrays of up to 4. Texts and arrays are taken from `arena`, which must have the room. */
 void codec_random_fill(const struct gf_type *type, struct gf_random *random, struct gf_arena *arena,
                        void *out);
 

@@ -48,8 +48,10 @@ extra_type(void)
         "\"bytes\"",
         "{\"type\":\"map\",\"values\":[\"null\",\"string\"]}",
         "{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":\"int\"}}",
-        ("{\"type\":\"record\",\"name\":\"Extra%u\",\"fields\":[{\"name\":\"a\",\"type\":\"float\"},"
-         "{\"name\":\"b\",\"type\":[\"long\",\"null\",{\"type\":\"map\",\"values\":\"boolean\"}]}]}"),
+        ("{\"type\":\"record\",\"name\":\"Extra%u\",\"fields\":[{\"name\":\"a\",\"type\":\"float\"}"
+         ","
+         "{\"name\":\"b\",\"type\":[\"long\",\"null\",{\"type\":\"map\",\"values\":\"boolean\"}]}]"
+         "}"),
         "{\"type\":\"enum\",\"name\":\"Extra%u\",\"symbols\":[\"A\",\"B\"]}",
         "{\"type\":\"fixed\",\"name\":\"Extra%u\",\"size\":5}",
     };
@@ -57,7 +59,8 @@ extra_type(void)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #pragma GCC diagnostic ignored "-Wformat-extra-args"
-    snprintf(text, sizeof(text), types[plan_below(sizeof(types) / sizeof(types[0]))], extra_count++);
+    snprintf(text, sizeof(text), types[plan_below(sizeof(types) / sizeof(types[0]))],
+             extra_count++);
 #pragma GCC diagnostic pop
     return json_loads(text, JSON_DECODE_ANY, NULL);
 }
@@ -72,15 +75,18 @@ plan_changed_record(const json_t *type, bool may_move)
     size_t index = 0;
     json_array_foreach(json_object_get(type, "fields"), index, field)
     {
-        if (may_move && !plan_is_simple && json_object_get(field, "default") != NULL && plan_below(5) == 0) {
+        if (may_move && !plan_is_simple && json_object_get(field, "default") != NULL &&
+            plan_below(5) == 0) {
             continue;
         }
-        json_array_append_new(fields, json_pack("{s:O, s:o}", "name", json_object_get(field, "name"), "type",
-                                                changed(json_object_get(field, "type"), may_move, false)));
+        json_array_append_new(
+            fields, json_pack("{s:O, s:o}", "name", json_object_get(field, "name"), "type",
+                              changed(json_object_get(field, "type"), may_move, false)));
         if (plan_below(6) == 0) {
             char name[32];
             snprintf(name, sizeof(name), "extra_%u", extra_count++);
-            json_array_append_new(fields, json_pack("{s:s, s:o}", "name", name, "type", extra_type()));
+            json_array_append_new(fields,
+                                  json_pack("{s:s, s:o}", "name", name, "type", extra_type()));
         }
     }
     if (may_move && plan_below(2) == 0) {
@@ -102,7 +108,8 @@ changed_enum(const json_t *type)
     if (json_array_size(symbols) > 1 && plan_below(2) == 0) {
         json_array_remove(symbols, 0);
     }
-    json_array_insert_new(symbols, plan_below((uint32_t)json_array_size(symbols)), json_string("NEWER"));
+    json_array_insert_new(symbols, plan_below((uint32_t)json_array_size(symbols)),
+                          json_string("NEWER"));
     json_t *out = json_copy((json_t *)type);
     json_object_del(out, "default");
     json_object_set_new(out, "symbols", symbols);
@@ -160,7 +167,8 @@ changed(const json_t *type, bool may_move, bool is_branch)
         } else {
             out = json_copy((json_t *)type);
             if (strcmp(name, "array") == 0) {
-                json_object_set_new(out, "items", changed(json_object_get(type, "items"), may_move, false));
+                json_object_set_new(out, "items",
+                                    changed(json_object_get(type, "items"), may_move, false));
             } else {
                 json_object_set_new(out, "type", json_string(narrower(name)));
             }
@@ -215,7 +223,8 @@ plan_fill(avro_value_t *value)
         break;
     case AVRO_FIXED:
         fixed[0] = (uint8_t)draw;
-        avro_value_set_fixed(value, fixed, (size_t)avro_schema_fixed_size(avro_value_get_schema(value)));
+        avro_value_set_fixed(value, fixed,
+                             (size_t)avro_schema_fixed_size(avro_value_get_schema(value)));
         break;
     case AVRO_ENUM:
         count = (size_t)avro_schema_enum_number_of_symbols(avro_value_get_schema(value));

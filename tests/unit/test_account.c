@@ -9,7 +9,8 @@
 #include "feature_maker.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define DAY(n)       ((struct gf_time){INT64_C(1451606400000000) + (n)*GF_US_PER_DAY}) /* 2016-01-01 + n */
+#define DAY(n)                                                                                     \
+    ((struct gf_time){INT64_C(1451606400000000) + (n)*GF_US_PER_DAY}) /* 2016-01-01 + n */
 
 struct ledger {
     struct gf_account account;
@@ -45,7 +46,8 @@ issue(struct ledger *ledger, const char *id, int64_t due_day, int64_t micro)
 }
 
 static enum gf_rc
-pay_on(struct ledger *ledger, int64_t day, int64_t micro, const char *invoice_id, const char *reversal_of)
+pay_on(struct ledger *ledger, int64_t day, int64_t micro, const char *invoice_id,
+       const char *reversal_of)
 {
     const struct gf_payment payment = {
         .payment_id = gf_span_text("p"),
@@ -110,7 +112,8 @@ test_reversal_reopens(void **state)
     assert_int_equal(issue(&ledger, "jan", 30, 100), GF_OK);
     assert_int_equal(pay_on(&ledger, 20, 100, "jan", NULL), GF_OK);
     assert_int_equal(pay_on(&ledger, 70, 100, "jan", "p"), GF_OK);
-    assert_int_equal(ledger.account.invoice_count, 1); /* with its own due date, for it is remembered */
+    assert_int_equal(ledger.account.invoice_count,
+                     1); /* with its own due date, for it is remembered */
     assert_int_equal(ledger.account.invoices[0].open_micro, 100);
     assert_int_equal(gf_account_oldest_due(&ledger.account).us, DAY(30).us);
     assert_int_equal(ledger.account.payments_reversed, 1);
@@ -149,7 +152,8 @@ test_cancel_dispute_and_correction(void **state)
     assert_int_equal(invoice_on(&ledger, "jan", GF_INVOICE_STATUS_DISPUTED, 30, 100, NULL), GF_OK);
     assert_true(ledger.change.account_changed);
     assert_true(gf_account_is_disputed(&ledger.account));
-    assert_int_equal(invoice_on(&ledger, "jan", GF_INVOICE_STATUS_DISPUTE_CLOSED, 30, 100, NULL), GF_OK);
+    assert_int_equal(invoice_on(&ledger, "jan", GF_INVOICE_STATUS_DISPUTE_CLOSED, 30, 100, NULL),
+                     GF_OK);
     assert_false(gf_account_is_disputed(&ledger.account));
     assert_int_equal(invoice_on(&ledger, "nov", GF_INVOICE_STATUS_DISPUTED, 30, 100, NULL), GF_OK);
     assert_false(ledger.change.account_changed);
@@ -157,10 +161,12 @@ test_cancel_dispute_and_correction(void **state)
     assert_int_equal(invoice_on(&ledger, "jan-2", GF_INVOICE_STATUS_ISSUED, 44, 90, "jan"), GF_OK);
     assert_int_equal(ledger.account.invoice_count, 1);
     assert_int_equal(ledger.account.invoices[0].open_micro, 50);
-    assert_int_equal(invoice_on(&ledger, "jan-2", GF_INVOICE_STATUS_CANCELLED, 44, 90, NULL), GF_OK);
+    assert_int_equal(invoice_on(&ledger, "jan-2", GF_INVOICE_STATUS_CANCELLED, 44, 90, NULL),
+                     GF_OK);
     assert_int_equal(ledger.account.invoice_count, 0);
     assert_int_equal(ledger.account.credit_micro, 40);
-    assert_int_equal(invoice_on(&ledger, "x", GF_INVOICE_STATUS_UNKNOWN, 44, 90, NULL), GF_E_BAD_FIELD);
+    assert_int_equal(invoice_on(&ledger, "x", GF_INVOICE_STATUS_UNKNOWN, 44, 90, NULL),
+                     GF_E_BAD_FIELD);
     /* A credit note. */
     assert_int_equal(issue(&ledger, "note", 50, -25), GF_OK);
     assert_int_equal(ledger.account.credit_micro, 65);
@@ -194,9 +200,9 @@ test_what_does_not_fit_is_refused(void **state)
     assert_memory_equal(&before, &ledger.account, sizeof before);
     const struct gf_payment dollars = {
         .received_at = DAY(1), .amount_micro = {5}, .currency = gf_span_text("USD")};
-    assert_int_equal(
-        gf_account_payment(&ledger.account, &dollars, gf_span_text("EUR"), &ledger.change, &ledger.error),
-        GF_E_BAD_FIELD);
+    assert_int_equal(gf_account_payment(&ledger.account, &dollars, gf_span_text("EUR"),
+                                        &ledger.change, &ledger.error),
+                     GF_E_BAD_FIELD);
     assert_true(ledger.change.currency_differs);
     assert_int_equal(pay_on(&ledger, 1, 0, NULL, NULL), GF_E_BAD_FIELD);
     assert_int_equal(pay_on(&ledger, 1, -5, NULL, NULL), GF_E_BAD_FIELD);
@@ -273,8 +279,8 @@ test_money_is_conserved(void **state)
             for (uint32_t i = 0; i < ledger.account.invoice_count; i++) {
                 assert_true(ledger.account.invoices[i].open_micro > 0);
                 assert_true(ledger.account.invoices[i].paid_micro >= 0);
-                assert_true(i == 0 ||
-                            ledger.account.invoices[i - 1].due_s <= ledger.account.invoices[i].due_s);
+                assert_true(i == 0 || ledger.account.invoices[i - 1].due_s <=
+                                          ledger.account.invoices[i].due_s);
             }
         }
     }

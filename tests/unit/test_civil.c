@@ -33,14 +33,16 @@ test_dates_count_days(void **state)
     assert_int_equal(gf_weekday_of(gf_days_from_date(2026, 11, 22)), 6);
     int32_t year_before = -401;
     uint32_t month_before = 12, day_before = 31;
-    for (int32_t days = gf_days_from_date(-400, 1, 1); days < gf_days_from_date(2500, 1, 1); days++) {
+    for (int32_t days = gf_days_from_date(-400, 1, 1); days < gf_days_from_date(2500, 1, 1);
+         days++) {
         int32_t year = 0;
         uint32_t month = 0, day = 0;
         gf_date_from_days(days, &year, &month, &day);
         assert_int_equal(gf_days_from_date(year, month, day), days);
         const bool next_day = year == year_before && month == month_before && day == day_before + 1;
         const bool next_month = year == year_before && month == month_before + 1 && day == 1;
-        const bool next_year = year == year_before + 1 && month == 1 && day == 1 && month_before == 12;
+        const bool next_year =
+            year == year_before + 1 && month == 1 && day == 1 && month_before == 12;
         assert_true((next_day && day <= 31) || (next_month && day_before >= 28) || next_year);
         year_before = year;
         month_before = month;

@@ -1,5 +1,5 @@
-/* Straight codecs of every topic: what they write they read, and no bytes make them read, or take, what they
- * should not. */
+/* Straight codecs of every topic: what they write they read, and no bytes make them read, or take,
+ * what they should not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,8 +20,8 @@ static uint8_t made_memory[1 << 17], read_memory[GF_DECODE_ARENA_MULTIPLE * RECO
 
 /* Encodes a random record of the topic into `out`, which has RECORD_SIZE_MAX bytes. */
 static size_t
-random_record(const struct gf_topic_info *topic, struct gf_random *random, union gf_record_body *body,
-              uint8_t *out)
+random_record(const struct gf_topic_info *topic, struct gf_random *random,
+              union gf_record_body *body, uint8_t *out)
 {
     struct gf_arena arena = gf_arena_of(made_memory, sizeof made_memory);
     codec_random_fill(topic->type, random, &arena, body);
@@ -31,10 +31,11 @@ random_record(const struct gf_topic_info *topic, struct gf_random *random, union
     return gf_writer_size(&writer);
 }
 
-/* Decode and skip agree, stay inside `data` (a sanitizer looks on) and within the promised share of the
- * arena. */
+/* Decode and skip agree, stay inside `data` (a sanitizer looks on) and within the promised share of
+ * the arena. */
 static int
-decode_checked(const struct gf_topic_info *topic, const uint8_t *data, size_t size, union gf_record_body *out)
+decode_checked(const struct gf_topic_info *topic, const uint8_t *data, size_t size,
+               union gf_record_body *out)
 {
     uint8_t *const copy = malloc(size + (size == 0));
     assert_non_null(copy);
@@ -213,8 +214,8 @@ test_arrays_of_many_blocks(void **state)
     for (uint32_t i = 0; i < count; i++) {
         assert_true(reading.phases.items[i].voltage_v == i);
     }
-    assert_true(arena.used <=
-                56 * sizeof(struct gf_phase) + 8); /* the first block, then all: not one array a block */
+    assert_true(arena.used <= 56 * sizeof(struct gf_phase) +
+                                  8); /* the first block, then all: not one array a block */
 }
 
 static void
@@ -250,7 +251,8 @@ test_symbols_and_branches_out_of_range(void **state)
     union gf_record_body body;
     assert_int_equal(decode_checked(&gf_topics[GF_TOPIC_CONTROL], bytes, size, &body), GF_OK);
     assert_int_equal(body.control.kind, GF_CONTROL_KIND_FREEZE);
-    for (uint32_t byte = 0; byte < 0x80; byte++) { /* byte 0 is the kind, byte 1 the branch of tariff_id */
+    for (uint32_t byte = 0; byte < 0x80;
+         byte++) { /* byte 0 is the kind, byte 1 the branch of tariff_id */
         bytes[0] = (uint8_t)byte;
         const bool is_symbol = byte % 2 == 0 && byte / 2 < GF_CONTROL_KIND_COUNT;
         assert_int_equal(decode_checked(&gf_topics[GF_TOPIC_CONTROL], bytes, size, &body),
@@ -258,9 +260,11 @@ test_symbols_and_branches_out_of_range(void **state)
     }
     bytes[0] = 0;
     bytes[1] = 4;
-    assert_int_equal(decode_checked(&gf_topics[GF_TOPIC_CONTROL], bytes, size, &body), GF_E_BAD_DATA);
+    assert_int_equal(decode_checked(&gf_topics[GF_TOPIC_CONTROL], bytes, size, &body),
+                     GF_E_BAD_DATA);
     bytes[1] = 1;
-    assert_int_equal(decode_checked(&gf_topics[GF_TOPIC_CONTROL], bytes, size, &body), GF_E_BAD_DATA);
+    assert_int_equal(decode_checked(&gf_topics[GF_TOPIC_CONTROL], bytes, size, &body),
+                     GF_E_BAD_DATA);
 }
 
 static void
@@ -289,7 +293,8 @@ test_topics(void **state)
         assert_int_equal(gf_topic_find(topic->name), t);
         assert_int_equal(topic->is_input, t < GF_TOPIC_INPUT_COUNT);
         assert_true(!topic->is_input || topic->rank == t);
-        assert_true(!topic->is_reference || (topic->is_input && strcmp(topic->key, "reference") == 0));
+        assert_true(!topic->is_reference ||
+                    (topic->is_input && strcmp(topic->key, "reference") == 0));
         assert_int_equal(topic->schema_id, t + 1);
         assert_true(topic->fingerprint == gf_rabin64(topic->canonical, strlen(topic->canonical)));
         assert_true(topic->type->size <= GF_RECORD_STRUCT_SIZE_MAX);
@@ -300,15 +305,18 @@ test_topics(void **state)
     assert_string_equal(gf_reading_kind_name(GF_READING_KIND_REGISTER), "REGISTER");
     assert_string_equal(gf_reading_kind_name(GF_READING_KIND_COUNT), "UNKNOWN");
     assert_string_equal(gf_reading_kind_name(-1), "UNKNOWN");
-    assert_string_equal(
-        gf_topics[GF_TOPIC_CONTROL].canonical,
-        "{\"name\":\"gridfold.Control\",\"type\":\"record\",\"fields\":[{\"name\":\"kind\",\"type\":{"
-        "\"name\":"
-        "\"gridfold.ControlKind\",\"type\":\"enum\",\"symbols\":[\"UNKNOWN\",\"KILL_SWITCH\",\"FREEZE\","
-        "\"RESUME\"]}},{\"name\":\"tariff_id\",\"type\":[\"null\",\"string\"]},{\"name\":\"area_id\","
-        "\"type\":"
-        "[\"null\",\"string\"]},{\"name\":\"issued_at\",\"type\":\"long\"},{\"name\":\"issuer\",\"type\":"
-        "\"string\"},{\"name\":\"ticket\",\"type\":\"string\"}]}");
+    assert_string_equal(gf_topics[GF_TOPIC_CONTROL].canonical,
+                        "{\"name\":\"gridfold.Control\",\"type\":\"record\",\"fields\":[{\"name\":"
+                        "\"kind\",\"type\":{"
+                        "\"name\":"
+                        "\"gridfold.ControlKind\",\"type\":\"enum\",\"symbols\":[\"UNKNOWN\","
+                        "\"KILL_SWITCH\",\"FREEZE\","
+                        "\"RESUME\"]}},{\"name\":\"tariff_id\",\"type\":[\"null\",\"string\"]},{"
+                        "\"name\":\"area_id\","
+                        "\"type\":"
+                        "[\"null\",\"string\"]},{\"name\":\"issued_at\",\"type\":\"long\"},{"
+                        "\"name\":\"issuer\",\"type\":"
+                        "\"string\"},{\"name\":\"ticket\",\"type\":\"string\"}]}");
 }
 
 int

@@ -1,4 +1,5 @@
-/* Our codec against Avro C: the same bytes mean the same values to both, and both write them alike. */
+/* Our codec against Avro C: the same bytes mean the same values to both, and both write them alike.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +24,8 @@ static void avro_fill(avro_value_t *avro, const struct gf_type *type, const void
 
 /* Enters ["null", X]; false at a null. */
 static bool
-branch_check(avro_value_t *avro, const struct gf_field *field, const uint8_t *record, avro_value_t *out)
+branch_check(avro_value_t *avro, const struct gf_field *field, const uint8_t *record,
+             avro_value_t *out)
 {
     if (field->has_offset < 0) {
         *out = *avro;
@@ -85,7 +87,8 @@ avro_check(avro_value_t *avro, const struct gf_type *type, const void *value)
     case GF_KIND_ENUM:
         assert_int_equal(avro_value_get_enum(avro, &number), 0);
         assert_int_equal(number, *(const int32_t *)value);
-        assert_string_equal(avro_schema_enum_get(avro_value_get_schema(avro), number), type->symbols[number]);
+        assert_string_equal(avro_schema_enum_get(avro_value_get_schema(avro), number),
+                            type->symbols[number]);
         break;
     case GF_KIND_LONG:
         assert_int_equal(avro_value_get_long(avro, &large), 0);
@@ -176,7 +179,8 @@ avro_fill(avro_value_t *avro, const struct gf_type *type, const void *value)
         for (uint32_t i = 0; i < array->count; i++) {
             avro_value_t item = {0};
             assert_int_equal(avro_value_append(avro, &item, NULL), 0);
-            avro_fill(&item, type->item, (const uint8_t *)array->items + (size_t)i * type->item->size);
+            avro_fill(&item, type->item,
+                      (const uint8_t *)array->items + (size_t)i * type->item->size);
         }
         break;
     }
@@ -194,7 +198,8 @@ avro_encode(avro_value_t *avro, uint8_t *out, size_t size)
 
 /* Ours to theirs, theirs to ours. */
 static void
-record_compare(const struct gf_topic_info *topic, avro_value_t *avro, const union gf_record_body *made)
+record_compare(const struct gf_topic_info *topic, avro_value_t *avro,
+               const union gf_record_body *made)
 {
     static uint8_t ours[RECORD_SIZE_MAX], theirs[RECORD_SIZE_MAX];
     struct gf_writer writer = gf_writer_of(ours, sizeof ours);
@@ -230,7 +235,8 @@ test_same_as_avro_c(void **state)
     for (int t = 0; t < GF_TOPIC_COUNT; t++) {
         const struct gf_topic_info *const topic = &gf_topics[t];
         avro_schema_t schema;
-        assert_int_equal(avro_schema_from_json_length(topic->schema, strlen(topic->schema), &schema), 0);
+        assert_int_equal(
+            avro_schema_from_json_length(topic->schema, strlen(topic->schema), &schema), 0);
         avro_value_iface_t *const iface = avro_generic_class_from_schema(schema);
         assert_non_null(iface);
         avro_value_t avro;
@@ -256,10 +262,11 @@ test_canonical_form_is_a_schema(void **state)
     for (int t = 0; t < GF_TOPIC_COUNT; t++) {
         avro_schema_t full, canonical;
         assert_int_equal(
-            avro_schema_from_json_length(gf_topics[t].schema, strlen(gf_topics[t].schema), &full), 0);
-        assert_int_equal(
-            avro_schema_from_json_length(gf_topics[t].canonical, strlen(gf_topics[t].canonical), &canonical),
+            avro_schema_from_json_length(gf_topics[t].schema, strlen(gf_topics[t].schema), &full),
             0);
+        assert_int_equal(avro_schema_from_json_length(gf_topics[t].canonical,
+                                                      strlen(gf_topics[t].canonical), &canonical),
+                         0);
         assert_true(avro_schema_equal(full, canonical));
         avro_schema_decref(full);
         avro_schema_decref(canonical);

@@ -51,13 +51,15 @@ static const struct seeded {
     {HEAD "block_cache: 64MiB\n", 3, 1, "unknown key \"block_cache\"",
      "\"block_cache\" belongs under state:"},
     {HEAD "replication: 3\n", 3, 1, "unknown key", "belongs under kafka:"},
-    {HEAD "replicaton: 3\n", 3, 1, "unknown key", "did you mean \"replication\"? it belongs under kafka:"},
-    {HEAD "kafka:\n  partitions: 3\n", 4, 3, "unknown key \"partitions\" in kafka", "at the top of the file"},
+    {HEAD "replicaton: 3\n", 3, 1, "unknown key",
+     "did you mean \"replication\"? it belongs under kafka:"},
+    {HEAD "kafka:\n  partitions: 3\n", 4, 3, "unknown key \"partitions\" in kafka",
+     "at the top of the file"},
     {HEAD "kafka:\n  sasl.mechanism: PLAIN\n", 4, 3, "unknown key", ""},
     {HEAD "kafka:\n  propertis:\n    a: b\n", 4, 3, "unknown key", "did you mean \"properties\"?"},
     {HEAD "kafka:\n  properties:\n    sasl.password: open\n", 5, 20, "is a secret", "{file: PATH}"},
-    {HEAD "kafka:\n  properties:\n    sasl.password: {file: nowhere}\n", 5, 20, "nowhere cannot be opened",
-     ""},
+    {HEAD "kafka:\n  properties:\n    sasl.password: {file: nowhere}\n", 5, 20,
+     "nowhere cannot be opened", ""},
     {HEAD "kafka:\n  properties:\n    bootstrap.servers: a:9092\n", 5, 24, "set by gridfold",
      "log: kafka:HOST:PORT"},
     {HEAD "kafka:\n  properties:\n    consumer.isolation.level: x\n", 5, 31, "set by gridfold",
@@ -68,7 +70,8 @@ static const struct seeded {
      "did you mean \"Europe/Berlin\"?"},
     {HEAD "time:\n  default_zone: ../../etc/passwd\n", 4, 17, "no time zone", ""},
     {HEAD "time:\n  lateness: 15 minutes\n", 4, 13, "unknown unit \"minutes\"", ""},
-    {HEAD "time:\n  latenes: 15m\n", 4, 3, "unknown key \"latenes\" in time", "did you mean \"lateness\"?"},
+    {HEAD "time:\n  latenes: 15m\n", 4, 3, "unknown key \"latenes\" in time",
+     "did you mean \"lateness\"?"},
     {HEAD "default_zone: UTC\n", 3, 1, "unknown key", "belongs under time:"},
     {HEAD "features:\n  default_zone: UTC\n", 4, 3, "unknown key \"default_zone\" in features",
      "belongs under time:"},
@@ -82,13 +85,15 @@ static const struct seeded {
     {HEAD "operators:\n  frued: {enabled: true}\n", 4, 3, "unknown key \"frued\" in operators",
      "did you mean \"fraud\"?"},
     {HEAD "fraud:\n  enabled: true\n", 3, 1, "unknown key \"fraud\"", "belongs under operators:"},
-    {HEAD "operators:\n  fraud:\n    enabeld: true\n", 5, 5, "unknown key \"enabeld\" in operators.fraud",
-     "did you mean \"enabled\"?"},
-    {HEAD "operators:\n  fraud: {score_medium: 0.9}\n", 4, 25, "fraud.score_medium must not be above", ""},
+    {HEAD "operators:\n  fraud:\n    enabeld: true\n", 5, 5,
+     "unknown key \"enabeld\" in operators.fraud", "did you mean \"enabled\"?"},
+    {HEAD "operators:\n  fraud: {score_medium: 0.9}\n", 4, 25,
+     "fraud.score_medium must not be above", ""},
     {HEAD "operators:\n  fraud: {score_medium: 1.5}\n", 4, 25, "out of range: 0 to 1", ""},
-    {HEAD "operators:\n  tariff: {floor: 20}\n", 4, 19, "floor must not be above operators.tariff.cap", ""},
-    {HEAD "operators:\n  arrears:\n    ladder:\n      - {stage: DEU, after_days: 0, measure: X}\n", 6, 17,
-     "operators.arrears.ladder[0].stage must be one of", "did you mean \"DUE\"?"},
+    {HEAD "operators:\n  tariff: {floor: 20}\n", 4, 19,
+     "floor must not be above operators.tariff.cap", ""},
+    {HEAD "operators:\n  arrears:\n    ladder:\n      - {stage: DEU, after_days: 0, measure: X}\n",
+     6, 17, "operators.arrears.ladder[0].stage must be one of", "did you mean \"DUE\"?"},
     {HEAD "operators:\n  arrears:\n    ladder:\n      - {stage: DUE, measure: X}\n", 6, 9,
      "operators.arrears.ladder[0].after_days is missing", ""},
     {HEAD "version: 1\n", 3, 1, "comes twice; the first is in line 1", ""},
@@ -106,9 +111,10 @@ test_seeded_mistakes_are_found(void **state)
         bool is_found = false;
         for (uint32_t at = 0; at < complaints.count; at++) {
             const struct gf_complaint *const complaint = &complaints.items[at];
-            is_found = is_found || (complaint->line == seed->line && complaint->column == seed->column &&
-                                    strstr(complaint->text, seed->part) != NULL &&
-                                    strstr(complaint->help, seed->help) != NULL);
+            is_found =
+                is_found || (complaint->line == seed->line && complaint->column == seed->column &&
+                             strstr(complaint->text, seed->part) != NULL &&
+                             strstr(complaint->help, seed->help) != NULL);
         }
         if (config != NULL || !is_found || complaints.count != 1) {
             fail_msg("%s---\n%s", seed->text, complaints_text());
@@ -137,8 +143,8 @@ test_wrong_overrides_are_found(void **state)
     for (size_t index = 0; index < COUNT(cases); index++) {
         assert_null(config_read(HEAD, &cases[index].assignment, 1));
         const struct gf_complaint *const complaint = &complaints.items[0];
-        if (complaints.count != 1 || strncmp(complaint->file, "--set", 5) != 0 || complaint->line != 0 ||
-            strstr(complaint->text, cases[index].part) == NULL ||
+        if (complaints.count != 1 || strncmp(complaint->file, "--set", 5) != 0 ||
+            complaint->line != 0 || strstr(complaint->text, cases[index].part) == NULL ||
             strstr(complaint->help, cases[index].help) == NULL) {
             fail_msg("%s: %s", cases[index].assignment, complaints_text());
         }
@@ -149,10 +155,10 @@ static void
 test_all_errors_come_at_once(void **state)
 {
     (void)state;
-    assert_null(
-        config_read("version: 3\nlog: nowhere\norder: x\ntime:\n  default_zone: Mars/Base\n  lateness: 1\n"
-                    "commit:\n  batches: 0\nfoo: 1\n",
-                    NULL, 0));
+    assert_null(config_read(
+        "version: 3\nlog: nowhere\norder: x\ntime:\n  default_zone: Mars/Base\n  lateness: 1\n"
+        "commit:\n  batches: 0\nfoo: 1\n",
+        NULL, 0));
     assert_int_equal(complaints.count, 7);
     char *const text = complaints_text();
     assert_non_null(strstr(text, "etc/f.yaml:5:17: error: there is no time zone \"Mars/Base\"\n"

@@ -55,7 +55,8 @@ test_what_cannot_be_kept_is_refused(void **state)
     (void)state;
     const struct gf_contract_meter meters[4] = {maker_meters[0], maker_meters[0], maker_meters[0],
                                                 maker_meters[0]};
-    const struct gf_protection protections[4] = {{.kind = 1}, {.kind = 1}, {.kind = 1}, {.kind = 1}};
+    const struct gf_protection protections[4] = {
+        {.kind = 1}, {.kind = 1}, {.kind = 1}, {.kind = 1}};
     for (int i = 0; i < 12; i++) {
         struct gf_customer_contract record = maker_contract();
         struct gf_contract_meter meter = maker_meters[0];
@@ -139,14 +140,18 @@ test_meters_and_protections_have_their_times(void **state)
     record.protections.count = 1;
     assert_int_equal(gf_contract_apply(&contract, &record, &change, &error), GF_OK);
     assert_int_equal(
-        gf_contract_meter(&contract, gf_span_text("meter-1"), (struct gf_time){change_at.us - 1}), 0);
+        gf_contract_meter(&contract, gf_span_text("meter-1"), (struct gf_time){change_at.us - 1}),
+        0);
     assert_int_equal(gf_contract_meter(&contract, gf_span_text("meter-1"), change_at), -1);
     assert_int_equal(gf_contract_meter(&contract, gf_span_text("meter-10"), change_at), 1);
     assert_int_equal(gf_contract_meter(&contract, gf_span_text("meter-"), change_at), -1);
     assert_int_equal(gf_contract_meter(&contract, gf_span_text(""), change_at), -1);
-    assert_true(gf_contract_is_protected(&contract, GF_PROTECTION_KIND_WINTER, maker_time("2016-12-24")));
-    assert_false(gf_contract_is_protected(&contract, GF_PROTECTION_KIND_WINTER, maker_time("2017-04-01")));
-    assert_false(gf_contract_is_protected(&contract, GF_PROTECTION_KIND_MEDICAL, maker_time("2016-12-24")));
+    assert_true(
+        gf_contract_is_protected(&contract, GF_PROTECTION_KIND_WINTER, maker_time("2016-12-24")));
+    assert_false(
+        gf_contract_is_protected(&contract, GF_PROTECTION_KIND_WINTER, maker_time("2017-04-01")));
+    assert_false(
+        gf_contract_is_protected(&contract, GF_PROTECTION_KIND_MEDICAL, maker_time("2016-12-24")));
 }
 
 /* ---- The register, rule V07 ---- */
@@ -164,8 +169,8 @@ story_begin(struct story *story)
     story->context = (struct gf_feature_context){
         .params = &maker_params, .zone = gf_zone_utc(), .shard_time = GF_TIME_NONE};
     gf_features_init(&story->features);
-    assert_int_equal(maker_apply(&story->features, &story->context, GF_TOPIC_CUSTOMER_CONTRACTS, &contract,
-                                 &story->change),
+    assert_int_equal(maker_apply(&story->features, &story->context, GF_TOPIC_CUSTOMER_CONTRACTS,
+                                 &contract, &story->change),
                      GF_OK);
 }
 
@@ -175,9 +180,9 @@ stand(struct story *story, const char *meter, const char *at, int64_t kwh)
     struct gf_meter_reading reading = maker_reading(maker_time(at), 0, kwh * 1000000);
     reading.kind = GF_READING_KIND_REGISTER;
     reading.meter_id = gf_span_text(meter);
-    assert_int_equal(
-        maker_apply(&story->features, &story->context, GF_TOPIC_METER_READINGS, &reading, &story->change),
-        GF_OK);
+    assert_int_equal(maker_apply(&story->features, &story->context, GF_TOPIC_METER_READINGS,
+                                 &reading, &story->change),
+                     GF_OK);
     return story->change.register_step;
 }
 
@@ -188,12 +193,13 @@ exchange(struct story *story, const char *at, const char *fresh, int64_t start_k
                                          .code = GF_METER_EVENT_CODE_EXCHANGE,
                                          .occurred_at = maker_time(at),
                                          .has_new_meter_id = fresh != NULL,
-                                         .new_meter_id =
-                                             fresh == NULL ? (struct gf_span){0} : gf_span_text(fresh),
+                                         .new_meter_id = fresh == NULL ? (struct gf_span){0}
+                                                                       : gf_span_text(fresh),
                                          .has_new_start_micro_kwh = start_kwh >= 0,
                                          .new_start_micro_kwh = {start_kwh * 1000000}};
-    assert_int_equal(
-        maker_apply(&story->features, &story->context, GF_TOPIC_METER_EVENTS, &event, &story->change), GF_OK);
+    assert_int_equal(maker_apply(&story->features, &story->context, GF_TOPIC_METER_EVENTS, &event,
+                                 &story->change),
+                     GF_OK);
     assert_true(story->change.meter_exchanged);
 }
 
@@ -210,12 +216,14 @@ test_register_rollover_exchange_and_tamper_are_told_apart(void **state)
     assert_int_equal(story.change.outcome, GF_READING_DUPLICATE);
     assert_int_equal(stand(&story, "meter-1", "2016-02-01", 99901), GF_REGISTER_NONE);
     assert_int_equal(story.change.outcome, GF_READING_KEPT_OLD);
-    assert_int_equal(stand(&story, "meter-1", "2016-01-15", 5), GF_REGISTER_NONE); /* an old stand */
+    assert_int_equal(stand(&story, "meter-1", "2016-01-15", 5),
+                     GF_REGISTER_NONE); /* an old stand */
     assert_int_equal(stand(&story, "meter-1", "2016-03-01", 500), GF_REGISTER_ROLLOVER);
     assert_int_equal(story.change.register_delta.micro_kwh, INT64_C(600000000));
     assert_int_equal(stand(&story, "meter-1", "2016-04-01", 400), GF_REGISTER_BACKWARDS);
     assert_int_equal(story.change.register_delta.micro_kwh, INT64_C(-100000000));
-    /* 10 kW for a day with the margin of rule V07 is 288 kWh: the register cannot have gone around in it. */
+    /* 10 kW for a day with the margin of rule V07 is 288 kWh: the register cannot have gone around
+     * in it. */
     story.features.load.register_micro_kwh = INT64_C(99999000000);
     assert_int_equal(stand(&story, "meter-1", "2016-04-02", 287), GF_REGISTER_ROLLOVER);
     story.features.load.register_micro_kwh = INT64_C(99999000000);
@@ -252,9 +260,9 @@ test_estimated_stand_is_no_evidence(void **state)
     struct gf_meter_reading reading = maker_reading(maker_time("2016-01-02"), 0, 1000000);
     reading.kind = GF_READING_KIND_REGISTER;
     reading.quality = GF_READING_QUALITY_ESTIMATED;
-    assert_int_equal(
-        maker_apply(&story.features, &story.context, GF_TOPIC_METER_READINGS, &reading, &story.change),
-        GF_OK);
+    assert_int_equal(maker_apply(&story.features, &story.context, GF_TOPIC_METER_READINGS, &reading,
+                                 &story.change),
+                     GF_OK);
     assert_true(story.change.is_masked);
     assert_int_equal(story.change.register_step, GF_REGISTER_NONE);
     assert_int_equal(stand(&story, "meter-1", "2016-01-03", 5001), GF_REGISTER_FORWARD);
@@ -273,9 +281,9 @@ test_last_stand_stays_with_its_meter_when_the_contract_changes(void **state)
     record.version = 2;
     record.meters.items = meters;
     record.meters.count = 2;
-    assert_int_equal(
-        maker_apply(&story.features, &story.context, GF_TOPIC_CUSTOMER_CONTRACTS, &record, &story.change),
-        GF_OK);
+    assert_int_equal(maker_apply(&story.features, &story.context, GF_TOPIC_CUSTOMER_CONTRACTS,
+                                 &record, &story.change),
+                     GF_OK);
     assert_int_equal(stand(&story, "meter-1", "2016-02-01", 4000), GF_REGISTER_BACKWARDS);
 }
 

@@ -36,7 +36,8 @@ test_reading_is_about_the_end_of_its_interval(void **state)
         struct gf_time time = {-77};
         struct gf_error error;
         reading.kind = cases[i].kind;
-        assert_int_equal(gf_event_time(GF_TOPIC_METER_READINGS, &reading, &time, &error), cases[i].rc);
+        assert_int_equal(gf_event_time(GF_TOPIC_METER_READINGS, &reading, &time, &error),
+                         cases[i].rc);
         assert_int_equal(time.us, cases[i].rc == GF_OK ? start.us + cases[i].after_start_us : -77);
     }
 }
@@ -81,9 +82,11 @@ test_time_outside_the_calendar_is_refused(void **state)
         const struct gf_meter_reading reading = maker_reading((struct gf_time){times[i]}, 86400, 1);
         struct gf_time time = {-77};
         struct gf_error error;
-        assert_int_equal(gf_event_time(GF_TOPIC_BILLING_INVOICES, &invoice, &time, &error), GF_E_BAD_FIELD);
+        assert_int_equal(gf_event_time(GF_TOPIC_BILLING_INVOICES, &invoice, &time, &error),
+                         GF_E_BAD_FIELD);
         if (times[i] != -1) { /* that interval ends inside */
-            assert_int_equal(gf_event_time(GF_TOPIC_METER_READINGS, &reading, &time, &error), GF_E_BAD_FIELD);
+            assert_int_equal(gf_event_time(GF_TOPIC_METER_READINGS, &reading, &time, &error),
+                             GF_E_BAD_FIELD);
         }
         assert_int_equal(time.us, -77);
     }

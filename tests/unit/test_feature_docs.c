@@ -37,7 +37,8 @@ comments_blank(char *text)
     }
 }
 
-/* The members of `struct name {…}` in `header`: the word before each ';', ',', '[' or ':'. Returns how many.
+/* The members of `struct name {…}` in `header`: the word before each ';', ',', '[' or ':'. Returns
+ * how many.
  */
 static uint32_t
 members_check(const char *name)

@@ -63,7 +63,9 @@ new_log_has_the_input_topics(void **state)
         uint32_t count = 0;
         assert_rc(source->ops->partitions(source, (enum gf_topic)topic, &count, &error),
                   gf_topics[topic].is_input ? GF_OK : GF_E_NOT_FOUND);
-        assert_int_equal(count, !gf_topics[topic].is_input ? 0 : gf_topics[topic].is_reference ? 1 : 4);
+        assert_int_equal(count, !gf_topics[topic].is_input      ? 0
+                                : gf_topics[topic].is_reference ? 1
+                                                                : 4);
         for (uint32_t i = 0; i < count; i++) {
             ends_assert(source, (enum gf_topic)topic, i, 0, 0);
         }
@@ -71,7 +73,8 @@ new_log_has_the_input_topics(void **state)
     struct gf_record record;
     uint32_t got = 1;
     int64_t next = -1;
-    assert_ok(source->ops->read(source, READINGS, 3, 0, 100, no_wait, &record, 1, &got, &next, &error));
+    assert_ok(
+        source->ops->read(source, READINGS, 3, 0, 100, no_wait, &record, 1, &got, &next, &error));
     assert_int_equal(got, 0);
     assert_int_equal(next, 0);
     source->ops->close(source);
@@ -125,7 +128,8 @@ every_kind_write(const char *log, uint8_t framed[300])
     record.value = gf_span_of(framed, framed_size);
     assert_ok(gf_folder_writer_append(writer, &record, &error)); /* 11: framed, no key */
     record.value = gf_span_of(framed, framed_size - 1);
-    assert_ok(gf_folder_writer_append(writer, &record, &error)); /* 12: cut short, so kept as bytes */
+    assert_ok(
+        gf_folder_writer_append(writer, &record, &error)); /* 12: cut short, so kept as bytes */
     record.value = gf_span_of("\x01?", 2);
     assert_ok(gf_folder_writer_append(writer, &record, &error)); /* 13: no frame */
     record.has_value = false;
@@ -157,7 +161,8 @@ every_kind_of_record_comes_back(void **state)
     ends_assert(source, READINGS, 2, 10, 21);
     assert_rc(source->ops->read(source, READINGS, 2, 9, 21, no_wait, got, 8, &count, &next, &error),
               GF_E_LOST);
-    assert_ok(source->ops->read(source, READINGS, 2, 10, 18, no_wait, got, 8, &count, &next, &error));
+    assert_ok(
+        source->ops->read(source, READINGS, 2, 10, 18, no_wait, got, 8, &count, &next, &error));
     assert_int_equal(count, 5);
     assert_int_equal(next, 18);
     reading_assert(&got[0], 1);
@@ -167,12 +172,14 @@ every_kind_of_record_comes_back(void **state)
     assert_true(gf_span_equal(got[0].headers[0].value, gf_span_text("abc")));
     assert_null(got[0].headers[1].value.data);
     assert_false(got[1].has_key);
-    assert_true(gf_span_equal(got[1].value, gf_span_of(framed + GF_FRAME_SIZE, framed_size - GF_FRAME_SIZE)));
+    assert_true(gf_span_equal(got[1].value,
+                              gf_span_of(framed + GF_FRAME_SIZE, framed_size - GF_FRAME_SIZE)));
     assert_int_equal(got[2].schema_id, 0);
     assert_true(gf_span_equal(got[2].value, gf_span_of(framed, framed_size - 1)));
     assert_true(gf_span_equal(got[3].value, gf_span_of("\x01?", 2)));
     assert_false(got[4].has_value);
-    assert_ok(source->ops->read(source, READINGS, 2, 18, 99, no_wait, got, 8, &count, &next, &error));
+    assert_ok(
+        source->ops->read(source, READINGS, 2, 18, 99, no_wait, got, 8, &count, &next, &error));
     assert_int_equal(count, 1);
     assert_int_equal(next, 21);
     assert_int_equal(got[0].offset, 20);
@@ -183,7 +190,8 @@ every_kind_of_record_comes_back(void **state)
 static void
 many_files_are_one_log(void **state)
 {
-    const struct gf_folder_options options = {.path = *state, .file_size_max = 8000, .no_sync = true};
+    const struct gf_folder_options options = {
+        .path = *state, .file_size_max = 8000, .no_sync = true};
     const int64_t count = 3000;
     uint32_t open_count = 0;
     fill(&options, 0, count, 50);
@@ -202,19 +210,20 @@ many_files_are_one_log(void **state)
         struct gf_record records[3];
         uint32_t got = 0;
         int64_t next = 0, found = 0;
-        assert_ok(source->ops->read(source, READINGS, 0, offset, offset + 2, no_wait, records, 3, &got, &next,
-                                    &error));
+        assert_ok(source->ops->read(source, READINGS, 0, offset, offset + 2, no_wait, records, 3,
+                                    &got, &next, &error));
         assert_int_equal(got, offset + 1 < count ? 2 : 1);
         assert_int_equal(records[0].offset, offset);
         reading_assert(&records[0], offset);
         /* Record n has the time 1000 n. */
-        assert_ok(
-            source->ops->offset_at(source, READINGS, 0, (struct gf_time){offset * 1000 - 1}, &found, &error));
+        assert_ok(source->ops->offset_at(source, READINGS, 0, (struct gf_time){offset * 1000 - 1},
+                                         &found, &error));
         assert_int_equal(found, offset);
         source->ops->release(source, READINGS, 0, next);
     }
     int64_t found = 0;
-    assert_ok(source->ops->offset_at(source, READINGS, 0, (struct gf_time){count * 1000}, &found, &error));
+    assert_ok(source->ops->offset_at(source, READINGS, 0, (struct gf_time){count * 1000}, &found,
+                                     &error));
     assert_int_equal(found, count);
     source->ops->close(source);
 }
@@ -237,8 +246,8 @@ spans_live_until_released(void **state)
         int64_t next = 0;
         assert_ok(gf_folder_source_open(path, NULL, &source, &error));
         for (int64_t offset = 0; offset < 400; offset = next) {
-            assert_ok(source->ops->read(source, READINGS, 0, offset, 400, no_wait, records + offset, 7, &got,
-                                        &next, &error));
+            assert_ok(source->ops->read(source, READINGS, 0, offset, 400, no_wait, records + offset,
+                                        7, &got, &next, &error));
         }
         source->ops->release(source, READINGS, 0, 100);
         for (int64_t offset = 100; offset < 400; offset++) {
@@ -286,7 +295,8 @@ equal_logs_are_equal_files(void **state)
     assert_true(file_size(path) > 3 * GF_FOLDER_BLOCK_SIZE);
 }
 
-/* Cut at every byte of the last block: the reader sees what is whole, the next writer goes on from there. */
+/* Cut at every byte of the last block: the reader sees what is whole, the next writer goes on from
+ * there. */
 static void
 torn_tail_is_cut_off(void **state)
 {
@@ -359,7 +369,8 @@ damage_is_not_taken_for_a_torn_tail(void **state)
     fclose(file);
     const uint8_t *header_end = memmem(bytes, (size_t)size, marker, 16);
     assert_non_null(header_end);
-    const uint8_t *first_end = memmem(header_end + 16, (size_t)(bytes + size - header_end - 16), marker, 16);
+    const uint8_t *first_end =
+        memmem(header_end + 16, (size_t)(bytes + size - header_end - 16), marker, 16);
     assert_non_null(first_end);
     file_flip(path, first_end - bytes);
     free(bytes);
@@ -377,7 +388,8 @@ reader_follows_a_growing_log(void **state)
     struct gf_error error = {{0}};
     struct gf_folder_writer *writer = NULL;
     struct gf_source *source = NULL;
-    const struct gf_folder_options options = {.path = *state, .file_size_max = 2500000, .no_sync = true};
+    const struct gf_folder_options options = {
+        .path = *state, .file_size_max = 2500000, .no_sync = true};
     assert_ok(gf_folder_writer_open(&options, &writer, &error));
     assert_ok(gf_folder_source_open(*state, NULL, &source, &error));
     int64_t read = 0;
@@ -392,8 +404,8 @@ reader_follows_a_growing_log(void **state)
         while (read < i + 1) {
             struct gf_record records[64];
             uint32_t got = 0;
-            assert_ok(source->ops->read(source, READINGS, 0, read, i + 1, no_wait, records, 64, &got, &read,
-                                        &error));
+            assert_ok(source->ops->read(source, READINGS, 0, read, i + 1, no_wait, records, 64,
+                                        &got, &read, &error));
             assert_true(got > 0);
             reading_assert(&records[got - 1], read - 1);
         }

@@ -1,4 +1,5 @@
-/* Foreign writer schemas in the folder log: a file each, and their records end where their own schema says.
+/* Foreign writer schemas in the folder log: a file each, and their records end where their own
+ * schema says.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +53,8 @@ foreign_schema_starts_a_new_file(void **state)
     static char foreign[65536];
     snprintf(foreign, sizeof foreign, " %s", gf_topics[READINGS].schema);
     const struct gf_folder_resolver resolver = {.context = foreign, .resolve = resolve_own};
-    const struct gf_folder_options options = {.path = *state, .no_sync = true, .resolver = &resolver};
+    const struct gf_folder_options options = {
+        .path = *state, .no_sync = true, .resolver = &resolver};
     assert_ok(gf_folder_writer_open(&options, &writer, &error));
     assert_ok(gf_folder_writer_schema(writer, READINGS, 4711, foreign, true, NULL, &error));
     for (int64_t i = 0; i < 30; i++) {
@@ -67,17 +69,20 @@ foreign_schema_starts_a_new_file(void **state)
     uint32_t got = 0;
     int64_t next = 0;
     assert_ok(gf_folder_source_open(*state, &resolver, &source, &error));
-    assert_ok(source->ops->read(source, READINGS, 0, 0, 30, no_wait, records, 64, &got, &next, &error));
+    assert_ok(
+        source->ops->read(source, READINGS, 0, 0, 30, no_wait, records, 64, &got, &next, &error));
     assert_int_equal(got, 30);
     for (int64_t i = 0; i < 30; i++) {
-        assert_int_equal(records[i].schema_id, i >= 10 && i < 20 ? 4711 : gf_topics[READINGS].schema_id);
+        assert_int_equal(records[i].schema_id,
+                         i >= 10 && i < 20 ? 4711 : gf_topics[READINGS].schema_id);
         records[i].schema_id = gf_topics[READINGS].schema_id;
         reading_assert(&records[i], i);
     }
     source->ops->close(source);
     assert_ok(gf_folder_source_open(*state, NULL, &source, &error));
-    assert_rc(source->ops->read(source, READINGS, 0, 0, 30, no_wait, records, 64, &got, &next, &error),
-              GF_E_VERSION);
+    assert_rc(
+        source->ops->read(source, READINGS, 0, 0, 30, no_wait, records, 64, &got, &next, &error),
+        GF_E_VERSION);
     source->ops->close(source);
 }
 
@@ -87,8 +92,8 @@ struct foreign_plan {
 };
 
 static enum gf_rc
-resolve_plan(void *context, enum gf_topic topic, struct gf_span schema, struct gf_folder_schema *out,
-             struct gf_error *error)
+resolve_plan(void *context, enum gf_topic topic, struct gf_span schema,
+             struct gf_folder_schema *out, struct gf_error *error)
 {
     (void)error;
     const struct foreign_plan *foreign = context;
@@ -111,17 +116,21 @@ plan_finds_the_end_of_foreign_records(void **state)
     snprintf(schema, sizeof schema, "%.*s{\"name\": \"extra\", \"type\": \"string\"},%s",
              (int)(fields - ours), ours, fields);
     struct foreign_plan foreign = {.schema = schema};
-    assert_ok(gf_schema_compile(&gf_topics[READINGS], schema, strlen(schema), &foreign.entry, &error));
+    assert_ok(
+        gf_schema_compile(&gf_topics[READINGS], schema, strlen(schema), &foreign.entry, &error));
     const struct gf_folder_resolver resolver = {.context = &foreign, .resolve = resolve_plan};
-    const struct gf_folder_options options = {.path = *state, .no_sync = true, .resolver = &resolver};
+    const struct gf_folder_options options = {
+        .path = *state, .no_sync = true, .resolver = &resolver};
     for (int64_t session = 0; session < 2; session++) {
         assert_ok(gf_folder_writer_open(&options, &writer, &error));
-        assert_ok(gf_folder_writer_schema(writer, READINGS, 7, schema, false, &foreign.entry.plan, &error));
+        assert_ok(gf_folder_writer_schema(writer, READINGS, 7, schema, false, &foreign.entry.plan,
+                                          &error));
         for (int64_t i = 0; i < 10; i++) {
             struct gf_record record = reading_of(0, i);
             uint8_t body[300] = {2, 'x'};
             memcpy(body + 2, record.value.data, record.value.size);
-            record.value = gf_span_of(i == 5 ? body + 2 : body, record.value.size + (i == 5 ? 0 : 2));
+            record.value =
+                gf_span_of(i == 5 ? body + 2 : body, record.value.size + (i == 5 ? 0 : 2));
             record.schema_id = 7;
             assert_ok(gf_folder_writer_append(writer, &record, &error));
         }
@@ -131,7 +140,8 @@ plan_finds_the_end_of_foreign_records(void **state)
     uint32_t got = 0;
     int64_t next = 0;
     assert_ok(gf_folder_source_open(*state, &resolver, &source, &error));
-    assert_ok(source->ops->read(source, READINGS, 0, 0, 99, no_wait, records, 32, &got, &next, &error));
+    assert_ok(
+        source->ops->read(source, READINGS, 0, 0, 99, no_wait, records, 32, &got, &next, &error));
     assert_int_equal(got, 20);
     for (uint32_t i = 0; i < got; i++) {
         const struct gf_record own = reading_of(0, i % 10);

@@ -1,4 +1,5 @@
-/* The sink of the folder log: a commit counts whole or not at all, whatever stops the process or the disk. */
+/* The sink of the folder log: a commit counts whole or not at all, whatever stops the process or
+ * the disk. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -65,8 +66,8 @@ append(struct gf_sink *sink, enum gf_topic topic, uint32_t partition, int64_t nu
     return sink->ops->append(sink, &output, &error);
 }
 
-/* Commit `number`: a journal record of that number in partition 0, and flags in it and, each second commit,
- * in 1. */
+/* Commit `number`: a journal record of that number in partition 0, and flags in it and, each second
+ * commit, in 1. */
 static enum gf_rc
 commit(struct gf_sink *sink, int64_t number, struct gf_error *error)
 {
@@ -277,9 +278,9 @@ missing_file_in_the_middle_is_damage(void **state)
     struct gf_record records[16];
     uint32_t got = 0;
     int64_t next = 0;
-    assert_rc(
-        source->ops->read(source, FLAGS, 0, 0, 10, (struct gf_duration){0}, records, 16, &got, &next, &error),
-        GF_E_DAMAGED);
+    assert_rc(source->ops->read(source, FLAGS, 0, 0, 10, (struct gf_duration){0}, records, 16, &got,
+                                &next, &error),
+              GF_E_DAMAGED);
     source->ops->close(source);
 }
 
@@ -323,7 +324,8 @@ full_disk_stops_and_loses_nothing(void **state)
     struct gf_sink *sink = sink_open(&options);
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    const struct rlimit limit = {.rlim_cur = (rlim_t)file_size(path) + 5, .rlim_max = before.rlim_max};
+    const struct rlimit limit = {.rlim_cur = (rlim_t)file_size(path) + 5,
+                                 .rlim_max = before.rlim_max};
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     const enum gf_rc rc = commit(sink, 3, &error);
@@ -331,7 +333,8 @@ full_disk_stops_and_loses_nothing(void **state)
     assert_int_equal(rc, GF_E_NO_SPACE);
     assert_non_null(strstr(error.text, *state));
     commits_assert(*state, 3);
-    assert_rc(sink->ops->begin(sink, &error), GF_E_IO); /* dead: what reached the disk is not known */
+    assert_rc(sink->ops->begin(sink, &error),
+              GF_E_IO); /* dead: what reached the disk is not known */
     sink->ops->close(sink);
     commits_assert(*state, 3);
     commits(&options, 3, 6);
@@ -340,7 +343,8 @@ full_disk_stops_and_loses_nothing(void **state)
 
 /* The child commits and says so; it is killed at whatever it does after some commits. */
 static int64_t
-child_kill_after(const struct gf_folder_options *options, int64_t from, int64_t said_count, uint32_t spins)
+child_kill_after(const struct gf_folder_options *options, int64_t from, int64_t said_count,
+                 uint32_t spins)
 {
     int pipe_ends[2];
     assert_int_equal(pipe(pipe_ends), 0);
@@ -383,12 +387,13 @@ killed_anywhere_keeps_the_committed_front(void **state)
 {
     const uint64_t seed = (uint64_t)getpid();
     print_message("seed %llu\n", (unsigned long long)seed);
-    const struct gf_folder_options options = {.path = *state, .file_size_max = 5000, .no_sync = true};
+    const struct gf_folder_options options = {
+        .path = *state, .file_size_max = 5000, .no_sync = true};
     int64_t count = 0;
     for (uint64_t run = 0; run < 25; run++) {
         const uint64_t draw = gf_hash64(&run, sizeof run, seed);
-        const int64_t said =
-            child_kill_after(&options, count, (int64_t)(draw % 13), (uint32_t)(draw >> 40) % 300000);
+        const int64_t said = child_kill_after(&options, count, (int64_t)(draw % 13),
+                                              (uint32_t)(draw >> 40) % 300000);
         struct gf_error error = {{0}};
         struct gf_source *source = NULL;
         int64_t first = 0, end = 0;

@@ -52,7 +52,8 @@ static void
 test_parts_of_a_digest_do_not_run_together(void **state)
 {
     (void)state;
-    static const char *const splits[][2] = {{"ab", "c"}, {"a", "bc"}, {"abc", ""}, {"", "abc"}, {"c", "ab"}};
+    static const char *const splits[][2] = {
+        {"ab", "c"}, {"a", "bc"}, {"abc", ""}, {"", "abc"}, {"c", "ab"}};
     struct gf_digest digests[5];
     for (size_t index = 0; index < 5; index++) {
         digests[index] = gf_digest_of("start", 5);
@@ -68,7 +69,8 @@ test_parts_of_a_digest_do_not_run_together(void **state)
     assert_memory_equal(&again, &digests[0], sizeof(again));
 }
 
-/* A journal written today must be readable by the build of next year: the bits are part of its format. */
+/* A journal written today must be readable by the build of next year: the bits are part of its
+ * format. */
 static void
 test_digests_stay_the_same(void **state)
 {

@@ -44,11 +44,13 @@ world_init(struct world *world, bool is_crowded)
         struct name *name = &world->names[i];
         snprintf(name->text, sizeof(name->text), "customer-%u", i / 2);
         name->key = gf_span_text(name->text);
-        name->kind = i % 2 == 0 ? GF_ENTITY_CUSTOMER : GF_ENTITY_TARIFF_AREA; /* the same key under two kinds */
+        name->kind = i % 2 == 0 ? GF_ENTITY_CUSTOMER
+                                : GF_ENTITY_TARIFF_AREA; /* the same key under two kinds */
         name->hash = gf_entity_hash(name->kind, name->key);
         if (is_crowded) {
             const uint64_t few = gf_random_below(SEED, 7, i, 5);
-            name->hash = few << 60 | (world->hot.bucket_mask - few % 3); /* around the end of the table too */
+            name->hash = few << 60 |
+                         (world->hot.bucket_mask - few % 3); /* around the end of the table too */
         }
         name->slot = GF_SLOT_NONE;
         name->is_dirty = false;
@@ -73,7 +75,8 @@ world_check(const struct world *world)
     }
     for (uint32_t slice = 0; slice < GF_SLICE_COUNT; slice++) {
         uint32_t walked = 0, previous = GF_SLOT_NONE;
-        for (uint32_t slot = hot->slice_head[slice]; slot != GF_SLOT_NONE; slot = hot->sides[slot].next) {
+        for (uint32_t slot = hot->slice_head[slice]; slot != GF_SLOT_NONE;
+             slot = hot->sides[slot].next) {
             assert_int_equal(hot->sides[slot].previous, previous);
             assert_int_equal(gf_slice_of(hot->sides[slot].key_hash), slice);
             assert_int_equal(hot->sides[slot].is_used, 1);
@@ -169,7 +172,8 @@ a_key_of_another_kind_has_another_hash(void **state)
 {
     (void)state;
     const struct gf_span key = gf_span_text("home|north");
-    assert_true(gf_entity_hash(GF_ENTITY_CUSTOMER, key) != gf_entity_hash(GF_ENTITY_TARIFF_AREA, key));
+    assert_true(gf_entity_hash(GF_ENTITY_CUSTOMER, key) !=
+                gf_entity_hash(GF_ENTITY_TARIFF_AREA, key));
 }
 
 int

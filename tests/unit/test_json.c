@@ -49,9 +49,11 @@ test_raw(void **state)
     const char *const wanted =
         "{\"meter_id\":\"M "
         "\\\"1\\\"\\\\\\u000a\xc3\xa9\",\"obis\":\"a\\ufffdb\\ufffd\\ufffd\",\"kind\":\"INTERVAL\","
-        "\"interval_start\":\"2016-01-01T00:00:00Z\",\"interval_s\":900,\"energy_micro_kwh\":-1250000,"
+        "\"interval_start\":\"2016-01-01T00:00:00Z\",\"interval_s\":900,\"energy_micro_kwh\":-"
+        "1250000,"
         "\"quality\":99,"
-        "\"status_bits\":0,\"source\":\"UNKNOWN\",\"phases\":[{\"voltage_v\":230.1,\"current_a\":null,"
+        "\"status_bits\":0,\"source\":\"UNKNOWN\",\"phases\":[{\"voltage_v\":230.1,\"current_a\":"
+        "null,"
         "\"power_factor\":-0.5}]}";
     assert_int_equal(gf_json_print(reading_type, &reading, text, sizeof text), strlen(wanted));
     assert_string_equal(text, wanted);
@@ -64,8 +66,10 @@ test_human(void **state)
     const struct gf_meter_reading reading = reading_example();
     (void)gf_json_print_human(reading_type, &reading, text, sizeof text);
     assert_non_null(strstr(text, "\"interval_s\":\"900 s\",\"energy_micro_kwh\":\"-1.25 kWh\""));
-    assert_non_null(strstr(text, "\"voltage_v\":\"230.1 V\",\"current_a\":null,\"power_factor\":-0.5"));
-    const struct gf_invoice invoice = {.amount_micro = {120000000}, .currency = gf_span_text("EUR")};
+    assert_non_null(
+        strstr(text, "\"voltage_v\":\"230.1 V\",\"current_a\":null,\"power_factor\":-0.5"));
+    const struct gf_invoice invoice = {.amount_micro = {120000000},
+                                       .currency = gf_span_text("EUR")};
     (void)gf_json_print_human(&gf_invoice_type, &invoice, text, sizeof text);
     assert_non_null(strstr(text, "\"amount_micro\":\"120.00\",\"currency\":\"EUR\""));
     assert_non_null(strstr(text, "\"corrects\":null"));
@@ -84,7 +88,8 @@ test_times_and_bytes(void **state)
     journal.has_config = true;
     journal.config.body = gf_span_of("\x00\xff", 2);
     (void)gf_json_print(&gf_journal_type, &journal, text, sizeof text);
-    assert_non_null(strstr(text, "\"shard_time\":null,\"advance_to\":9223372036854775807,\"inputs\":[]"));
+    assert_non_null(
+        strstr(text, "\"shard_time\":null,\"advance_to\":9223372036854775807,\"inputs\":[]"));
     assert_non_null(strstr(text, "\"effects_digest\":\"01ab0000000000000000000000000000\""));
     assert_non_null(strstr(text, "\"claim\":null,\"config\":{\"body\":\"00ff\""));
 }

@@ -62,7 +62,8 @@ wrong_names_say_what_is_wrong(void **state)
         struct gf_error error;
         struct gf_log_name name;
         assert_int_equal(gf_log_name_parse(cases[i].text, &name, &error), GF_E_USAGE);
-        if (strstr(error.text, cases[i].says) == NULL || strstr(error.text, "folder:./log") == NULL) {
+        if (strstr(error.text, cases[i].says) == NULL ||
+            strstr(error.text, "folder:./log") == NULL) {
             fail_msg("\"%s\" says: %s", cases[i].text, error.text);
         }
     }

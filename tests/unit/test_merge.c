@@ -48,12 +48,13 @@ world_init(struct world *world, struct gf_random *random)
         total += input->count;
         int64_t offset = (int64_t)(gf_random_next(random) % 1000);
         for (uint32_t at = 0; at < input->count; at++) {
-            input->records[at] = (struct record){.input = i,
-                                                 .rank = (world->count - i) / 3, /* several partitions of a topic */
-                                                 .partition = i * 7 % 5 + i / 5 * 16,
-                                                 .offset = offset,
-                                                 .time = {(int64_t)(gf_random_next(random) % 30)},
-                                                 .is_first = gf_random_next(random) % 8 == 0};
+            input->records[at] =
+                (struct record){.input = i,
+                                .rank = (world->count - i) / 3, /* several partitions of a topic */
+                                .partition = i * 7 % 5 + i / 5 * 16,
+                                .offset = offset,
+                                .time = {(int64_t)(gf_random_next(random) % 30)},
+                                .is_first = gf_random_next(random) % 8 == 0};
             offset += 1 + (int64_t)(gf_random_next(random) % 3);
         }
     }
@@ -69,15 +70,16 @@ head_set(struct world *world, uint32_t index)
         return;
     }
     const struct record *record = &input->records[input->at];
-    gf_merge_set(&world->merge, index, record->rank, record->partition, record->offset, record->time,
-                 record->is_first);
+    gf_merge_set(&world->merge, index, record->rank, record->partition, record->offset,
+                 record->time, record->is_first);
 }
 
 /* The oracle: the rule of the header, word for word, over records instead of heads. */
 static int
 record_compare(const void *left, const void *right)
 {
-    const struct record *a = *(const struct record *const *)left, *b = *(const struct record *const *)right;
+    const struct record *a = *(const struct record *const *)left,
+                        *b = *(const struct record *const *)right;
     if (a->is_first != b->is_first) {
         return a->is_first ? -1 : 1;
     }

@@ -49,11 +49,13 @@ static const struct gf_param step_rows[] = {
 
 static const struct gf_param rows[] = {
     {SAMPLE(flag), .type = GF_PARAM_BOOL, .initial = "true"},
-    {SAMPLE(number), .type = GF_PARAM_INT, .unit = "records", .initial = "7", .min = -5, .max = 4096},
+    {SAMPLE(number), .type = GF_PARAM_INT, .unit = "records", .initial = "7", .min = -5,
+     .max = 4096},
     {SAMPLE(real), .type = GF_PARAM_REAL, .initial = "0.25", .min = 0, .max = 1},
     {SAMPLE(duration), .type = GF_PARAM_DURATION, .initial = "15m", .min = 0, .max = 172800},
     {SAMPLE(money), .type = GF_PARAM_MONEY, .unit = "EUR", .initial = "12.50"},
-    {SAMPLE(price), .type = GF_PARAM_PRICE, .unit = "EUR/kWh", .initial = "0.25", .min = -1, .max = 1},
+    {SAMPLE(price), .type = GF_PARAM_PRICE, .unit = "EUR/kWh", .initial = "0.25", .min = -1,
+     .max = 1},
     {SAMPLE(energy), .type = GF_PARAM_ENERGY, .unit = "kWh", .initial = "0.5"},
     {SAMPLE(size), .type = GF_PARAM_SIZE, .initial = "64MiB", .min = 1024, .max = 1e12},
     {SAMPLE(text), .type = GF_PARAM_TEXT, .size = 24, .initial = ""},
@@ -156,79 +158,82 @@ test_values_in_their_units(void **state)
     }
 }
 
+static const struct {
+    const char *text;
+    uint32_t line, column;
+    const char *part, *help;
+} mistakes[] = {
+    {"flag: yes", 1, 7, "must be true or false", "did you mean \"true\"?"},
+    {"flag: ture", 1, 7, "must be true or false", "did you mean \"true\"?"},
+    {"number: 4097", 1, 9, "out of range: -5 to 4096 records", ""},
+    {"number: 1.5", 1, 9, "whole number", ""},
+    {"number: abc", 1, 9, "must be a whole number", ""},
+    {"number: 5 bytes", 1, 9, "counted in records", ""},
+    {"number: 99999999999999999999", 1, 9, "too large", ""},
+    {"number: [1]", 1, 9, "must be a value, not a list", ""},
+    {"number: {a: 1}", 1, 9, "must be a value, not a mapping", ""},
+    {"number:", 1, 8, "has no value", "leave the line out"},
+    {"real: nan", 1, 7, "must be a number", ""},
+    {"real: 0x1", 1, 7, "must be a number", ""},
+    {"real: inf", 1, 7, "must be a number", ""},
+    {"real: 1.01", 1, 7, "out of range: 0 to 1", ""},
+    {"real: 1e999", 1, 7, "must be a number", ""},
+    {"duration: 15", 1, 11, "needs a unit", "write 15s"},
+    {"duration: 15min", 1, 11, "unknown unit \"min\"", ""},
+    {"duration: 49h", 1, 11, "out of range: 0s to 2d", ""},
+    {"duration: -1s", 1, 11, "out of range", ""},
+    {"duration: 1h-5m", 1, 11, "", ""},
+    {"duration: 99999999999999d", 1, 11, "too large", ""},
+    {"duration: 1.0000001s", 1, 11, "more than 6 decimals", ""},
+    {"size: 64Mib", 1, 7, "unknown unit \"Mib\"", "64MiB"},
+    {"size: 1", 1, 7, "out of range: 1KiB to", ""},
+    {"size: 1KiB2KiB", 1, 7, "not understood", ""},
+    {"money: 1e3", 1, 8, "counted in EUR", ""},
+    {"money: 0.0000001", 1, 8, "more than 6 decimals", ""},
+    {"price: 0.123456789", 1, 8, "more than 8 decimals", ""},
+    {"price: 0.25 USD/kWh", 1, 8, "counted in EUR/kWh", ""},
+    {"energy: 5 MWh", 1, 9, "counted in kWh", ""},
+    {"text: 1234567890123456789012345", 1, 7, "longer than 23 bytes", ""},
+    {"text: |\n  two\n  lines\n", 1, 7, "line break", ""},
+    {"text: ${GF_TEST_NOT_SET}", 1, 7, "GF_TEST_NOT_SET is not set", ""},
+    {"text: ${GF_TEST_NOT_SET:?set it}", 1, 7, "set it", ""},
+    {"text: ${GF TEST}", 1, 7, "not understood", ""},
+    {"text: ${GF_TEST", 1, 7, "has no \"}\"", ""},
+    {"text: ${GF_TEST_LINES}", 1, 7, "line break", ""},
+    {"password: hunter2", 1, 11, "is a secret", "{file: PATH}"},
+    {"password: {file: /nowhere/password}", 1, 11, "cannot be opened", ""},
+    {"password: {env: X}", 1, 11, "must be a value", ""},
+    {"choice: LAET", 1, 9, "must be one of DUE, GRACE, LATE", "did you mean \"LATE\"?"},
+    {"steps: 5", 1, 8, "must be a list, not a value", ""},
+    {"steps:\n  - {days: 1}", 2, 5, "steps[0].stage is missing", "A column."},
+    {"steps:\n  - {stage: DUE, days: 366}", 2, 24, "steps[0].days is out of range: 0 to 365 d", ""},
+    {"steps:\n  - {stage: DUE, days: 1}\n  - {stage: DUE, dayz: 1, days: 1}", 3, 18,
+     "unknown key \"dayz\" in steps[1]", "did you mean \"days\"?"},
+    {"steps: [{stage: DUE, days: 1}, {stage: DUE, days: 1}, {stage: DUE, days: 1}, {stage: "
+     "DUE, days: "
+     "1}]",
+     1, 8, "at most 3", ""},
+    {"steps: [5]", 1, 9, "steps[0] must be a mapping, not a value", ""},
+    {"steps: [~]", 1, 9, "is missing", ""},
+    {"numbr: 5", 1, 1, "unknown key \"numbr\"", "did you mean \"number\"?"},
+    {"- 1", 1, 1, "the file must be a mapping, not a list", ""},
+};
+
 static void
 test_each_mistake_is_named(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        uint32_t line, column;
-        const char *part, *help;
-    } cases[] = {
-        {"flag: yes", 1, 7, "must be true or false", "did you mean \"true\"?"},
-        {"flag: ture", 1, 7, "must be true or false", "did you mean \"true\"?"},
-        {"number: 4097", 1, 9, "out of range: -5 to 4096 records", ""},
-        {"number: 1.5", 1, 9, "whole number", ""},
-        {"number: abc", 1, 9, "must be a whole number", ""},
-        {"number: 5 bytes", 1, 9, "counted in records", ""},
-        {"number: 99999999999999999999", 1, 9, "too large", ""},
-        {"number: [1]", 1, 9, "must be a value, not a list", ""},
-        {"number: {a: 1}", 1, 9, "must be a value, not a mapping", ""},
-        {"number:", 1, 8, "has no value", "leave the line out"},
-        {"real: nan", 1, 7, "must be a number", ""},
-        {"real: 0x1", 1, 7, "must be a number", ""},
-        {"real: inf", 1, 7, "must be a number", ""},
-        {"real: 1.01", 1, 7, "out of range: 0 to 1", ""},
-        {"real: 1e999", 1, 7, "must be a number", ""},
-        {"duration: 15", 1, 11, "needs a unit", "write 15s"},
-        {"duration: 15min", 1, 11, "unknown unit \"min\"", ""},
-        {"duration: 49h", 1, 11, "out of range: 0s to 2d", ""},
-        {"duration: -1s", 1, 11, "out of range", ""},
-        {"duration: 1h-5m", 1, 11, "", ""},
-        {"duration: 99999999999999d", 1, 11, "too large", ""},
-        {"duration: 1.0000001s", 1, 11, "more than 6 decimals", ""},
-        {"size: 64Mib", 1, 7, "unknown unit \"Mib\"", "64MiB"},
-        {"size: 1", 1, 7, "out of range: 1KiB to", ""},
-        {"size: 1KiB2KiB", 1, 7, "not understood", ""},
-        {"money: 1e3", 1, 8, "counted in EUR", ""},
-        {"money: 0.0000001", 1, 8, "more than 6 decimals", ""},
-        {"price: 0.123456789", 1, 8, "more than 8 decimals", ""},
-        {"price: 0.25 USD/kWh", 1, 8, "counted in EUR/kWh", ""},
-        {"energy: 5 MWh", 1, 9, "counted in kWh", ""},
-        {"text: 1234567890123456789012345", 1, 7, "longer than 23 bytes", ""},
-        {"text: |\n  two\n  lines\n", 1, 7, "line break", ""},
-        {"text: ${GF_TEST_NOT_SET}", 1, 7, "GF_TEST_NOT_SET is not set", ""},
-        {"text: ${GF_TEST_NOT_SET:?set it}", 1, 7, "set it", ""},
-        {"text: ${GF TEST}", 1, 7, "not understood", ""},
-        {"text: ${GF_TEST", 1, 7, "has no \"}\"", ""},
-        {"text: ${GF_TEST_LINES}", 1, 7, "line break", ""},
-        {"password: hunter2", 1, 11, "is a secret", "{file: PATH}"},
-        {"password: {file: /nowhere/password}", 1, 11, "cannot be opened", ""},
-        {"password: {env: X}", 1, 11, "must be a value", ""},
-        {"choice: LAET", 1, 9, "must be one of DUE, GRACE, LATE", "did you mean \"LATE\"?"},
-        {"steps: 5", 1, 8, "must be a list, not a value", ""},
-        {"steps:\n  - {days: 1}", 2, 5, "steps[0].stage is missing", "A column."},
-        {"steps:\n  - {stage: DUE, days: 366}", 2, 24, "steps[0].days is out of range: 0 to 365 d", ""},
-        {"steps:\n  - {stage: DUE, days: 1}\n  - {stage: DUE, dayz: 1, days: 1}", 3, 18,
-         "unknown key \"dayz\" in steps[1]", "did you mean \"days\"?"},
-        {"steps: [{stage: DUE, days: 1}, {stage: DUE, days: 1}, {stage: DUE, days: 1}, {stage: DUE, days: "
-         "1}]",
-         1, 8, "at most 3", ""},
-        {"steps: [5]", 1, 9, "steps[0] must be a mapping, not a value", ""},
-        {"steps: [~]", 1, 9, "is missing", ""},
-        {"numbr: 5", 1, 1, "unknown key \"numbr\"", "did you mean \"number\"?"},
-        {"- 1", 1, 1, "the file must be a mapping, not a list", ""},
-    };
     setenv("GF_TEST_LINES", "a\nb", 1);
-    for (size_t index = 0; index < COUNT(cases); index++) {
+    for (size_t index = 0; index < COUNT(mistakes); index++) {
         struct sample sample;
         struct gf_complaints complaints;
-        sample_read(cases[index].text, false, &sample, &complaints);
+        sample_read(mistakes[index].text, false, &sample, &complaints);
         const struct gf_complaint *const complaint = &complaints.items[0];
-        if (complaints.count == 0 || complaint->line != cases[index].line ||
-            complaint->column != cases[index].column || strstr(complaint->text, cases[index].part) == NULL ||
-            strstr(complaint->help, cases[index].help) == NULL) {
-            fail_msg("%s: %u:%u: %s (%s)", cases[index].text, complaint->line, complaint->column,
+        if (complaints.count == 0 || complaint->line != mistakes[index].line ||
+            complaint->column != mistakes[index].column ||
+            strstr(complaint->text, mistakes[index].part) == NULL ||
+            strstr(complaint->help, mistakes[index].help) == NULL) {
+            fail_msg("%s: %u:%u: %s (%s)", mistakes[index].text, complaint->line, complaint->column,
                      complaint->text, complaint->help);
         }
     }
@@ -274,7 +279,8 @@ test_the_environment_fills_values(void **state)
     }
     struct sample sample;
     struct gf_complaints complaints;
-    sample_read("number: ${GF_TEST_NUMBER}\npassword: ${GF_TEST_NUMBER}\n", false, &sample, &complaints);
+    sample_read("number: ${GF_TEST_NUMBER}\npassword: ${GF_TEST_NUMBER}\n", false, &sample,
+                &complaints);
     assert_int_equal(complaints.count, 0);
     assert_int_equal(sample.number, 42);
     assert_string_equal(sample.password, "42");
@@ -355,8 +361,11 @@ static char *
 sample_print(struct sample *sample)
 {
     struct gf_origin origins[COUNT(rows)] = {{0}};
-    const struct gf_section section = {
-        .rows = rows, .row_count = COUNT(rows), .base = sample, .origins = origins, .is_fold = true};
+    const struct gf_section section = {.rows = rows,
+                                       .row_count = COUNT(rows),
+                                       .base = sample,
+                                       .origins = origins,
+                                       .is_fold = true};
     char *text = NULL;
     size_t size = 0;
     FILE *const file = open_memstream(&text, &size);
@@ -396,14 +405,14 @@ test_canonical_form(void **state)
     (void)state;
     struct sample sample;
     struct gf_complaints complaints;
-    sample_read("duration: 1440m\nsize: 2048KiB\nreal: 1e-3\nmoney: 3\ntext: 'a b'\n", true, &sample,
-                &complaints);
+    sample_read("duration: 1440m\nsize: 2048KiB\nreal: 1e-3\nmoney: 3\ntext: 'a b'\n", true,
+                &sample, &complaints);
     char *const text = sample_print(&sample);
-    assert_string_equal(text,
-                        "flag: true\nnumber: 7\nreal: 0.001\nduration: 1d\nmoney: 3.00\nprice: 0.25\n"
-                        "energy: 0.5\nsize: 2MiB\ntext: \"a b\"\npassword: \"\"\nchoice: GRACE\nsteps:\n"
-                        "  - {stage: DUE, days: 0, measure: REMINDER}\n"
-                        "  - {stage: LATE, days: 30, measure: LETTER}\n");
+    assert_string_equal(
+        text, "flag: true\nnumber: 7\nreal: 0.001\nduration: 1d\nmoney: 3.00\nprice: 0.25\n"
+              "energy: 0.5\nsize: 2MiB\ntext: \"a b\"\npassword: \"\"\nchoice: GRACE\nsteps:\n"
+              "  - {stage: DUE, days: 0, measure: REMINDER}\n"
+              "  - {stage: LATE, days: 30, measure: LETTER}\n");
     free(text);
 }
 

@@ -35,7 +35,8 @@ struct point {
 };
 
 static const char *const colors[] = {"UNKNOWN", "RED", "GREEN"};
-static const struct gf_type type_bool = {.kind = GF_KIND_BOOL, .name = "boolean", .size = sizeof(bool)};
+static const struct gf_type type_bool = {
+    .kind = GF_KIND_BOOL, .name = "boolean", .size = sizeof(bool)};
 static const struct gf_type type_int = {.kind = GF_KIND_INT, .name = "int", .size = 4};
 static const struct gf_type type_long = {.kind = GF_KIND_LONG, .name = "long", .size = 8};
 static const struct gf_type type_time = {
@@ -121,14 +122,16 @@ print_value(const struct gf_type *type, const uint8_t *at, char *out, size_t siz
         memcpy(&array, at, sizeof(array));
         for (uint32_t index = 0; index < array.count; index++) {
             snprintf(out + strlen(out), size - strlen(out), index == 0 ? "[" : " ");
-            print_value(type->item, (const uint8_t *)array.items + index * type->item->size, out, size);
+            print_value(type->item, (const uint8_t *)array.items + index * type->item->size, out,
+                        size);
         }
         snprintf(out + strlen(out), size - strlen(out), array.count == 0 ? "[]" : "]");
         return;
     case GF_KIND_RECORD:
         for (uint32_t index = 0; index < type->field_count; index++) {
             const struct gf_field *field = &type->fields[index];
-            snprintf(out + strlen(out), size - strlen(out), "%s%s=", index == 0 ? "{" : " ", field->name);
+            snprintf(out + strlen(out), size - strlen(out), "%s%s=", index == 0 ? "{" : " ",
+                     field->name);
             if (field->has_offset >= 0 && at[field->has_offset] == 0) {
                 snprintf(out + strlen(out), size - strlen(out), "-");
             } else {
@@ -146,7 +149,7 @@ struct plan_case {
     bool is_nullable;
     const char *bytes;
     size_t size;
-    const char *expected; /* NULL: GF_E_BAD_DATA; "!…": the schema is refused, with this in the message */
+    const char *expected; /* NULL: GF_E_BAD_DATA; "!…": schema refused, with this in the message */
 };
 #define BYTES(text) text, sizeof(text) - 1
 
@@ -173,15 +176,17 @@ static const struct plan_case cases[] = {
      "{value=<abcd>}"},
     {"{\"type\":\"fixed\",\"name\":\"Four\",\"size\":3}", &type_fixed, false, BYTES(""),
      "!probe: field value: written as fixed of 3 bytes, read as fixed of 4"},
-    {"{\"type\":\"fixed\",\"name\":\"Five\",\"size\":4}", &type_fixed, false, BYTES(""), "!read as Four"},
+    {"{\"type\":\"fixed\",\"name\":\"Five\",\"size\":4}", &type_fixed, false, BYTES(""),
+     "!read as Four"},
     /* Enums: by symbol; unknown ones are UNKNOWN; indexes outside are bad. */
-    {"{\"type\":\"enum\",\"name\":\"Color\",\"symbols\":[\"GREEN\",\"BLUE\",\"RED\"]}", &type_color, false,
-     BYTES("\0"), "{value=GREEN}"},
-    {"{\"type\":\"enum\",\"name\":\"Color\",\"symbols\":[\"GREEN\",\"BLUE\",\"RED\"]}", &type_color, false,
-     BYTES("\2"), "{value=UNKNOWN}"},
-    {"{\"type\":\"enum\",\"name\":\"Color\",\"symbols\":[\"GREEN\",\"BLUE\",\"RED\"]}", &type_color, false,
-     BYTES("\6"), NULL},
-    {"{\"type\":\"enum\",\"name\":\"Color\",\"symbols\":[\"GREEN\"]}", &type_color, false, BYTES("\1"), NULL},
+    {"{\"type\":\"enum\",\"name\":\"Color\",\"symbols\":[\"GREEN\",\"BLUE\",\"RED\"]}", &type_color,
+     false, BYTES("\0"), "{value=GREEN}"},
+    {"{\"type\":\"enum\",\"name\":\"Color\",\"symbols\":[\"GREEN\",\"BLUE\",\"RED\"]}", &type_color,
+     false, BYTES("\2"), "{value=UNKNOWN}"},
+    {"{\"type\":\"enum\",\"name\":\"Color\",\"symbols\":[\"GREEN\",\"BLUE\",\"RED\"]}", &type_color,
+     false, BYTES("\6"), NULL},
+    {"{\"type\":\"enum\",\"name\":\"Color\",\"symbols\":[\"GREEN\"]}", &type_color, false,
+     BYTES("\1"), NULL},
     {"{\"type\":\"enum\",\"name\":\"Hue\",\"symbols\":[\"GREEN\"]}", &type_color, false, BYTES(""),
      "!enum Hue"},
     /* Unions: other orders, around what we have plain, and the other way round. */
@@ -204,10 +209,12 @@ static const struct plan_case cases[] = {
     {"[]", &type_long, true, BYTES(""), "!union without branches"},
     {"[\"null\",\"null\"]", &type_long, true, BYTES(""), "!twice"},
     /* Arrays: in one block, in many, with byte sizes, and lies. */
-    {"{\"type\":\"array\",\"items\":\"int\"}", &type_longs, false, BYTES("\4\2\4\0"), "{value=[1 2]}"},
+    {"{\"type\":\"array\",\"items\":\"int\"}", &type_longs, false, BYTES("\4\2\4\0"),
+     "{value=[1 2]}"},
     {"{\"type\":\"array\",\"items\":\"long\"}", &type_longs, false, BYTES("\2\2\1\2\4\4\6\x8\0"),
      "{value=[1 2 3 4]}"},
-    {"{\"type\":\"array\",\"items\":\"long\"}", &type_longs, false, BYTES("\3\4\2\4\0"), "{value=[1 2]}"},
+    {"{\"type\":\"array\",\"items\":\"long\"}", &type_longs, false, BYTES("\3\4\2\4\0"),
+     "{value=[1 2]}"},
     {"{\"type\":\"array\",\"items\":\"long\"}", &type_longs, false, BYTES("\0"), "{value=[]}"},
     {"{\"type\":\"array\",\"items\":\"long\"}", &type_longs, false, BYTES("\x7e\2\2\0"), NULL},
     {"{\"type\":\"array\",\"items\":\"long\"}", &type_longs, false, BYTES("\2\2"), NULL},
@@ -215,22 +222,26 @@ static const struct plan_case cases[] = {
      "!field value[]: written as string , which cannot be read as long"},
     {"{\"type\":\"map\",\"values\":\"long\"}", &type_longs, false, BYTES(""), "!written as map"},
     /* Narrowing is refused. */
-    {"\"long\"", &type_int, false, BYTES(""), "!field value: written as long , which cannot be read as int"},
+    {"\"long\"", &type_int, false, BYTES(""),
+     "!field value: written as long , which cannot be read as int"},
     {"\"float\"", &type_long, false, BYTES(""), "!written as float"},
     {"\"double\"", &type_int, false, BYTES(""), "!written as double"},
     {"\"string\"", &type_color, false, BYTES(""), "!written as string"},
     {"\"boolean\"", &type_int, false, BYTES(""), "!written as boolean"},
     /* The same bytes with another meaning. */
-    {"{\"type\":\"long\",\"logicalType\":\"timestamp-micros\"}", &type_time, false, BYTES("\2"), "{value=1}"},
+    {"{\"type\":\"long\",\"logicalType\":\"timestamp-micros\"}", &type_time, false, BYTES("\2"),
+     "{value=1}"},
     {"{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}", &type_time, false, BYTES(""),
      "!timestamp-millis"},
     {"{\"type\":\"int\",\"logicalType\":\"date\"}", &type_time, false, BYTES(""), "!date"},
-    {"{\"type\":\"long\",\"unit\":\"kWh\",\"scale\":6}", &type_kwh, false, BYTES("\2"), "{value=1}"},
+    {"{\"type\":\"long\",\"unit\":\"kWh\",\"scale\":6}", &type_kwh, false, BYTES("\2"),
+     "{value=1}"},
     {"\"long\"", &type_kwh, false, BYTES("\2"), "{value=1}"},
     {"{\"type\":\"long\",\"unit\":\"kWh\",\"scale\":3}", &type_kwh, false, BYTES(""), "!scale 3"},
     {"{\"type\":\"long\",\"unit\":\"MWh\",\"scale\":6}", &type_kwh, false, BYTES(""), "!MWh"},
     {"{\"type\":\"bytes\",\"logicalType\":\"decimal\"}", &type_bytes, false, BYTES(""), "!decimal"},
-    {"{\"type\":\"string\",\"logicalType\":\"uuid\"}", &type_text, false, BYTES("\2a"), "{value='a'}"},
+    {"{\"type\":\"string\",\"logicalType\":\"uuid\"}", &type_text, false, BYTES("\2a"),
+     "{value='a'}"},
     /* Records, by name: reordered, added, missing and renamed fields. */
     {"{\"type\":\"record\",\"name\":\"Point\",\"fields\":[{\"name\":\"label\",\"type\":\"string\"},"
      "{\"name\":\"x\",\"type\":\"int\"}]}",
@@ -238,22 +249,27 @@ static const struct plan_case cases[] = {
     {"{\"type\":\"record\",\"name\":\"Point\",\"fields\":[{\"name\":\"x\",\"type\":\"int\"},"
      "{\"name\":\"older_label\",\"type\":\"string\"},{\"name\":\"y\",\"type\":\"int\"}]}",
      &type_point, false, BYTES("\2\2a\4"), "{value={x=1 label='a' y=2 path=[]}}"},
-    {"{\"type\":\"record\",\"name\":\"Point\",\"fields\":[{\"name\":\"old_label\",\"type\":\"string\"},"
+    {"{\"type\":\"record\",\"name\":\"Point\",\"fields\":[{\"name\":\"old_label\",\"type\":"
+     "\"string\"},"
      "{\"name\":\"label\",\"type\":\"string\"},{\"name\":\"x\",\"type\":\"int\"}]}",
      &type_point, false, BYTES("\2b\2a\2"), "{value={x=1 label='a' y=- path=[]}}"},
-    {"{\"type\":\"record\",\"name\":\"Point\",\"fields\":[{\"name\":\"x\",\"type\":\"int\"}]}", &type_point,
-     false, BYTES(""), "!field value.label: not written, and our string has no default"},
-    {"{\"type\":\"record\",\"name\":\"Line\",\"fields\":[{\"name\":\"x\",\"type\":\"int\"}]}", &type_point,
-     false, BYTES(""), "!record Line"},
+    {"{\"type\":\"record\",\"name\":\"Point\",\"fields\":[{\"name\":\"x\",\"type\":\"int\"}]}",
+     &type_point, false, BYTES(""),
+     "!field value.label: not written, and our string has no default"},
+    {"{\"type\":\"record\",\"name\":\"Line\",\"fields\":[{\"name\":\"x\",\"type\":\"int\"}]}",
+     &type_point, false, BYTES(""), "!record Line"},
     /* Added fields of every kind are skipped. */
     {"{\"type\":\"record\",\"name\":\"Point\",\"fields\":[{\"name\":\"n\",\"type\":\"null\"},"
-     "{\"name\":\"b\",\"type\":\"boolean\"},{\"name\":\"f\",\"type\":\"float\"},{\"name\":\"d\",\"type\":"
+     "{\"name\":\"b\",\"type\":\"boolean\"},{\"name\":\"f\",\"type\":\"float\"},{\"name\":\"d\","
+     "\"type\":"
      "\"double\"},"
-     "{\"name\":\"i\",\"type\":\"int\"},{\"name\":\"s\",\"type\":\"string\"},{\"name\":\"x\",\"type\":"
+     "{\"name\":\"i\",\"type\":\"int\"},{\"name\":\"s\",\"type\":\"string\"},{\"name\":\"x\","
+     "\"type\":"
      "\"long\"},"
      "{\"name\":\"q\",\"type\":{\"type\":\"fixed\",\"name\":\"Q\",\"size\":2}},"
      "{\"name\":\"m\",\"type\":{\"type\":\"map\",\"values\":[\"null\",\"Q\"]}},"
-     "{\"name\":\"a\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"R\",\"fields\":["
+     "{\"name\":\"a\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"R\","
+     "\"fields\":["
      "{\"name\":\"e\",\"type\":{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\"]}}]}}},"
      "{\"name\":\"label\",\"type\":\"string\"}]}",
      &type_point, false,
@@ -270,7 +286,8 @@ static const struct plan_case cases[] = {
      "{value={x=2 label='z' y=- path=[]}}"},
     /* Arrays inside arrays of records, in blocks. */
     {"{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Point\",\"fields\":["
-     "{\"name\":\"path\",\"type\":{\"type\":\"array\",\"items\":\"int\"}},{\"name\":\"x\",\"type\":\"int\"},"
+     "{\"name\":\"path\",\"type\":{\"type\":\"array\",\"items\":\"int\"}},{\"name\":\"x\",\"type\":"
+     "\"int\"},"
      "{\"name\":\"label\",\"type\":\"bytes\"},{\"name\":\"y\",\"type\":[\"int\",\"null\"]}]}}",
      &type_points, false,
      BYTES("\2"
@@ -290,28 +307,33 @@ static const struct plan_case cases[] = {
 static void
 run_case(const struct plan_case *test, size_t index)
 {
-    const struct gf_field field = {.name = "value",
-                                   .type = test->ours,
-                                   .offset = offsetof(struct probe, value),
-                                   .has_offset =
-                                       test->is_nullable ? (int32_t)offsetof(struct probe, has_value) : -1};
+    const struct gf_field field = {
+        .name = "value",
+        .type = test->ours,
+        .offset = offsetof(struct probe, value),
+        .has_offset = test->is_nullable ? (int32_t)offsetof(struct probe, has_value) : -1};
     struct {
         struct probe probe;
         uint8_t more[64]; /* a record in place is longer than the others */
     } out;
-    const struct gf_type ours = {
-        .kind = GF_KIND_RECORD, .name = "Probe", .size = sizeof(out), .field_count = 1, .fields = &field};
+    const struct gf_type ours = {.kind = GF_KIND_RECORD,
+                                 .name = "Probe",
+                                 .size = sizeof(out),
+                                 .field_count = 1,
+                                 .fields = &field};
     const struct gf_topic_info topic = {.name = "probe", .type = &ours};
     char json[2048], text[512] = "";
-    snprintf(json, sizeof(json),
-             "{\"type\":\"record\",\"name\":\"Probe\",\"fields\":[{\"name\":\"value\",\"type\":%s}]}",
-             test->theirs);
+    snprintf(
+        json, sizeof(json),
+        "{\"type\":\"record\",\"name\":\"Probe\",\"fields\":[{\"name\":\"value\",\"type\":%s}]}",
+        test->theirs);
     struct gf_schema_entry entry = {.id = 7};
     struct gf_error error = {.text = ""};
     const enum gf_rc rc = gf_schema_compile(&topic, json, strlen(json), &entry, &error);
     if (test->expected != NULL && test->expected[0] == '!') {
         if (rc != GF_E_UNKNOWN_SCHEMA || strstr(error.text, test->expected + 1) == NULL) {
-            fail_msg("case %zu: %s: got %s \"%s\"", index, test->theirs, gf_rc_name(rc), error.text);
+            fail_msg("case %zu: %s: got %s \"%s\"", index, test->theirs, gf_rc_name(rc),
+                     error.text);
         }
         return;
     }
@@ -347,8 +369,8 @@ test_cases(void **state)
 }
 
 static const struct gf_topic_info point_topic = {.name = "points", .type = &type_point};
-#define POINT(more)                                                                                          \
-    "{\"type\":\"record\",\"name\":\"Point\",\"fields\":[{\"name\":\"x\",\"type\":\"long\"},"                \
+#define POINT(more)                                                                                \
+    "{\"type\":\"record\",\"name\":\"Point\",\"fields\":[{\"name\":\"x\",\"type\":\"long\"},"      \
     "{\"name\":\"label\",\"type\":\"string\"}" more "]}"
 
 static void
@@ -360,15 +382,16 @@ compile_point(const char *json, struct gf_schema_entry *entry)
     }
 }
 
-/* Blocks of items of no bytes cost two bytes each and may claim as many items as there are bytes left:
- * without a budget, a record of 1 MB could stand for 500 billion of them. */
+/* Blocks of items of no bytes cost two bytes each and may claim as many items as there are bytes
+ * left: without a budget, a record of 1 MB could stand for 500 billion of them. */
 static void
 test_items_of_no_bytes_have_a_budget(void **state)
 {
     (void)state;
     static uint8_t bytes[40003] = {0, 0};
     struct gf_schema_entry entry = {.id = 1};
-    compile_point(POINT(",{\"name\":\"more\",\"type\":{\"type\":\"array\",\"items\":\"null\"}}"), &entry);
+    compile_point(POINT(",{\"name\":\"more\",\"type\":{\"type\":\"array\",\"items\":\"null\"}}"),
+                  &entry);
     for (size_t at = 2; at + 1 < sizeof(bytes); at += 2) {
         bytes[at] = 0x80 | 0x40;
         bytes[at + 1] = 0x01;
@@ -384,7 +407,8 @@ test_a_small_arena_is_full(void **state)
 {
     (void)state;
     struct gf_schema_entry entry = {.id = 1};
-    compile_point(POINT(",{\"name\":\"path\",\"type\":{\"type\":\"array\",\"items\":\"int\"}}"), &entry);
+    compile_point(POINT(",{\"name\":\"path\",\"type\":{\"type\":\"array\",\"items\":\"int\"}}"),
+                  &entry);
     uint64_t block[4];
     struct gf_arena arena = gf_arena_of(block, sizeof(block));
     struct gf_reader reader = gf_reader_of(gf_span_of("\2\0\12aaaaa\0", 9)), again = reader;
@@ -423,13 +447,17 @@ test_refused_schemas(void **state)
         {"{\"type\":\"record\",\"name\":\"Point\",\"name\":\"P\",\"fields\":[]}", "not JSON"},
         {POINT(",{\"name\":\"x\",\"type\":\"long\"}"), "has x twice"},
         {POINT(",{\"name\":\"next\",\"type\":[\"null\",\"Point\"]}"), "recursion"},
-        {POINT(",{\"name\":\"more\",\"type\":{\"type\":\"fixed\",\"name\":\"F\",\"size\":0}}"), "its size"},
-        {POINT(",{\"name\":\"more\",\"type\":{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"-\"]}}"),
+        {POINT(",{\"name\":\"more\",\"type\":{\"type\":\"fixed\",\"name\":\"F\",\"size\":0}}"),
+         "its size"},
+        {POINT(",{\"name\":\"more\",\"type\":{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"-\"]}"
+               "}"),
          "not valid"},
-        {POINT(",{\"name\":\"more\",\"type\":{\"type\":\"enum\",\"name\":\"Point\",\"symbols\":[\"A\"]}}"),
+        {POINT(",{\"name\":\"more\",\"type\":{\"type\":\"enum\",\"name\":\"Point\",\"symbols\":["
+               "\"A\"]}}"),
          "twice"},
         {POINT(",{\"name\":\"more\"}"), "has no type"},
-        {POINT(",{\"name\":\"more\",\"type\":[{\"type\":\"fixed\",\"name\":\"F\",\"size\":1},\"F\"]}"),
+        {POINT(",{\"name\":\"more\",\"type\":[{\"type\":\"fixed\",\"name\":\"F\",\"size\":1},\"F\"]"
+               "}"),
          "a union with fixed twice"},
     };
     for (size_t index = 0; index < sizeof(rows) / sizeof(rows[0]); index++) {
@@ -463,7 +491,8 @@ test_schemas_that_are_too_much(void **state)
     /* Nine arrays inside each other, in brackets that are not too deep. */
     size = (size_t)snprintf(json, sizeof(json), POINT(",{\"name\":\"more\",\"type\":")) - 2;
     for (int index = 0; index < 9; index++) {
-        size += (size_t)snprintf(json + size, sizeof(json) - size, "{\"type\":\"array\",\"items\":");
+        size +=
+            (size_t)snprintf(json + size, sizeof(json) - size, "{\"type\":\"array\",\"items\":");
     }
     size += (size_t)snprintf(json + size, sizeof(json) - size, "\"int\"}}}}}}}}}}]}");
     expect_refusal(json, size, "arrays and maps are nested deeper than 8");

@@ -1,5 +1,6 @@
-/* Plans at random: writer schemas derived from ours by legal changes, values written by Avro C, and the
- * plan's record compared with the value that was written, and with Avro C's own resolution where it has one.
+/* Plans at random: writer schemas derived from ours by legal changes, values written by Avro C, and
+ * the plan's record compared with the value that was written, and with Avro C's own resolution
+ * where it has one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,8 +46,9 @@ walk_field(const avro_value_t *written, const struct gf_field *field, const uint
     if (written->iface == NULL) {
         assert_true(field->has_default);
         assert_true(field->type->size <= sizeof(zeros));
-        return same_if(record == NULL || (memcmp(at, zeros, field->type->size) == 0 &&
-                                          (field->has_offset < 0 || record[field->has_offset] == 0)));
+        return same_if(record == NULL ||
+                       (memcmp(at, zeros, field->type->size) == 0 &&
+                        (field->has_offset < 0 || record[field->has_offset] == 0)));
     }
     if (avro_value_get_type(written) == AVRO_UNION) {
         avro_value_get_current_branch(written, &branch);
@@ -95,7 +97,8 @@ walk_array(const avro_value_t *written, const struct gf_type *type, const uint8_
         avro_value_t child;
         const struct gf_field item = {.type = type->item, .has_offset = -1};
         avro_value_get_by_index(written, index, &child, NULL);
-        const uint8_t *item_at = at == NULL ? NULL : (const uint8_t *)array.items + index * type->item->size;
+        const uint8_t *item_at =
+            at == NULL ? NULL : (const uint8_t *)array.items + index * type->item->size;
         const enum found found = walk_field(&child, &item, item_at);
         worst = found > worst ? found : worst;
     }
@@ -256,7 +259,8 @@ struct tally {
 };
 
 static void
-run_schema(const struct gf_topic_info *topic, const char *json, avro_schema_t ours, struct tally *tally)
+run_schema(const struct gf_topic_info *topic, const char *json, avro_schema_t ours,
+           struct tally *tally)
 {
     struct gf_schema_entry entry = {.id = 1};
     struct gf_error error = {.text = ""};
@@ -308,7 +312,8 @@ test_random_schemas(void **state)
     for (uint32_t topic = 0; topic < GF_TOPIC_COUNT; topic++) {
         const struct gf_topic_info *info = &gf_topics[topic];
         avro_schema_t ours = NULL;
-        assert_int_equal(avro_schema_from_json_length(info->schema, strlen(info->schema), &ours), 0);
+        assert_int_equal(avro_schema_from_json_length(info->schema, strlen(info->schema), &ours),
+                         0);
         json_t *json = json_loads(info->schema, 0, NULL);
         /* A name must be defined before it is used. */
         const bool may_move = strstr(info->schema, "\"gridfold.") == NULL;
@@ -344,8 +349,9 @@ test_own_schemas(void **state)
         }
         assert_true(entry.is_own);
         assert_null(entry.plan.ops);
-        assert_int_equal(gf_schema_compile(info, info->canonical, strlen(info->canonical), &entry, &error),
-                         GF_OK);
+        assert_int_equal(
+            gf_schema_compile(info, info->canonical, strlen(info->canonical), &entry, &error),
+            GF_OK);
         assert_true(entry.is_own);
     }
 }

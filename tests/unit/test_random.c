@@ -31,7 +31,8 @@ test_draws_are_philox(void **state)
     for (size_t index = 0; index < sizeof(known) / sizeof(known[0]); index++) {
         const uint64_t low = known[index].words[0] | (uint64_t)known[index].words[1] << 32;
         const uint64_t high = known[index].words[2] | (uint64_t)known[index].words[3] << 32;
-        const uint64_t seed = known[index].seed, stream = known[index].stream, at = known[index].index;
+        const uint64_t seed = known[index].seed, stream = known[index].stream,
+                       at = known[index].index;
         assert_true(gf_random_u64(seed, stream, at) == low);
         assert_true(gf_random_unit(seed, stream, at) == ldexp((double)(low >> 11), -53));
         const double radius = sqrt(-2 * log(ldexp((double)((low >> 11) + 1), -53)));
@@ -61,7 +62,8 @@ test_units_are_uniform(void **state)
         assert_true(unit >= 0 && unit < 1);
         counts[(size_t)(unit * 100)]++;
     }
-    /* Chi-square with 99 degrees of freedom: one seed in a thousand is above 148.2, one below 61.1. */
+    /* Chi-square with 99 degrees of freedom: one seed in a thousand is above 148.2, one below 61.1.
+     */
     double square = 0;
     for (size_t bin = 0; bin < 100; bin++) {
         const double difference = counts[bin] - DRAW_COUNT / 100.0;

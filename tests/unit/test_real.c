@@ -163,8 +163,8 @@ test_sigmoid_does_not_overflow(void **state)
     assert_true(isnan(gf_sigmoid((double)NAN)));
 }
 
-/* The promise of the header: the same bits from every compiler and on every processor. This fails when
- * a build fuses a multiplication with an addition. */
+/* The promise of the header: the same bits from every compiler and on every processor. This fails
+ * when a build fuses a multiplication with an addition. */
 static void
 test_bits_stay_the_same(void **state)
 {
@@ -172,9 +172,10 @@ test_bits_stay_the_same(void **state)
     uint64_t sum = 0;
     struct gf_random random = {.seed = SEED, .stream = 5};
     for (int count = 0; count < 20000; count++) {
-        const double values[] = {gf_exp(between(&random, -700, 700)), gf_log(between(&random, 0, 1e6)),
-                                 gf_sin(between(&random, -1e5, 1e5)), gf_sigmoid(between(&random, -40, 40)),
-                                 gf_random_normal(SEED, 6, (uint64_t)count)};
+        const double values[] = {
+            gf_exp(between(&random, -700, 700)), gf_log(between(&random, 0, 1e6)),
+            gf_sin(between(&random, -1e5, 1e5)), gf_sigmoid(between(&random, -40, 40)),
+            gf_random_normal(SEED, 6, (uint64_t)count)};
         for (size_t index = 0; index < sizeof(values) / sizeof(values[0]); index++) {
             uint64_t bits = 0;
             memcpy(&bits, &values[index], sizeof(bits));
@@ -191,9 +192,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exp_is_within_2_ulp),       cmocka_unit_test(test_log_is_within_2_ulp),
-        cmocka_unit_test(test_sin_is_within_2_ulp),       cmocka_unit_test(test_sqrt_is_exact),
-        cmocka_unit_test(test_sigmoid_does_not_overflow), cmocka_unit_test(test_bits_stay_the_same),
+        cmocka_unit_test(test_exp_is_within_2_ulp),
+        cmocka_unit_test(test_log_is_within_2_ulp),
+        cmocka_unit_test(test_sin_is_within_2_ulp),
+        cmocka_unit_test(test_sqrt_is_exact),
+        cmocka_unit_test(test_sigmoid_does_not_overflow),
+        cmocka_unit_test(test_bits_stay_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

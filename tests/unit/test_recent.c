@@ -28,7 +28,8 @@ static enum gf_recent_found
 find(const struct gf_recent *recent, int32_t interval_s, int64_t number, int64_t micro,
      struct gf_recent_slot *out)
 {
-    return gf_recent_find(recent, slot(interval_s, number), interval_s, (struct gf_energy){micro}, out);
+    return gf_recent_find(recent, slot(interval_s, number), interval_s, (struct gf_energy){micro},
+                          out);
 }
 
 static void
@@ -43,7 +44,8 @@ test_all_lengths_tell_duplicates_from_conflicts_for_48_hours(void **state)
         const int64_t count = length < 86400 ? 48 * 3600 / length : 40;
         for (int64_t number = 0; number < 3 * count; number++) {
             assert_int_equal(find(&recent, length, number, 1000 * number, &old), GF_RECENT_NEW);
-            gf_recent_put(&recent, slot(length, number), length, (struct gf_energy){1000 * number}, false);
+            gf_recent_put(&recent, slot(length, number), length, (struct gf_energy){1000 * number},
+                          false);
         }
         int64_t noticed = 0;
         for (int64_t number = 2 * count; number < 3 * count; number++) {
@@ -75,7 +77,8 @@ test_slots_passed_over_are_empty(void **state)
         struct gf_recent recent = empty_recent();
         struct gf_recent_slot old;
         for (int64_t number = 0; number < 1000; number++) {
-            gf_recent_put(&recent, slot(lengths[i], number), lengths[i], (struct gf_energy){5}, false);
+            gf_recent_put(&recent, slot(lengths[i], number), lengths[i], (struct gf_energy){5},
+                          false);
         }
         gf_recent_put(&recent, slot(lengths[i], 1010), lengths[i], (struct gf_energy){5}, false);
         for (int64_t number = 1000; number < 1010; number++) {
@@ -120,7 +123,8 @@ test_large_values_are_kept_as_far_as_they_fit(void **state)
     assert_int_equal(find(&recent, 1800, 2, 5, &old), GF_RECENT_OTHER);
     assert_false(old.is_exact);
     assert_true(old.is_masked);
-    gf_recent_put(&recent, slot(3600, 3), 3600, (struct gf_energy){INT64_C(1000000000000000)}, true);
+    gf_recent_put(&recent, slot(3600, 3), 3600, (struct gf_energy){INT64_C(1000000000000000)},
+                  true);
     assert_int_equal(find(&recent, 3600, 3, 5, &old), GF_RECENT_OTHER);
     assert_true(old.is_exact);
     assert_true(old.is_masked);

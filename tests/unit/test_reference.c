@@ -150,7 +150,8 @@ prices_in_any_order_are_as_a_plain_table_has_them(void **state)
         }
         uint32_t known = 0, cheaper = 0;
         for (int64_t hour = 0; hour < 200; hour++) {
-            assert_int_equal(price_get(*state, hour * 3600 + 1800), version[hour] == 0 ? -1 : price[hour]);
+            assert_int_equal(price_get(*state, hour * 3600 + 1800),
+                             version[hour] == 0 ? -1 : price[hour]);
             if (hour >= 30 && hour < 150 && version[hour] != 0) {
                 known++;
                 cheaper += price[hour] < 25;
@@ -159,7 +160,8 @@ prices_in_any_order_are_as_a_plain_table_has_them(void **state)
         for (int again = 0; again < 2; again++) { /* the second time from memory */
             uint32_t count = 0, below = 0;
             gf_reference_price_rank(*state, gf_span_text("DE"), (struct gf_time){30 * 3600 * S},
-                                    (struct gf_time){150 * 3600 * S}, (struct gf_price){25}, &count, &below);
+                                    (struct gf_time){150 * 3600 * S}, (struct gf_price){25}, &count,
+                                    &below);
             assert_int_equal(count, known);
             assert_int_equal(below, cheaper);
         }
@@ -172,14 +174,17 @@ rank_is_counted_anew_after_a_price(void **state)
     uint32_t count = 0, cheaper = 0;
     const struct gf_time from = {0}, to = {86400 * S};
     price_put(*state, 0, 3600, 10, 1);
-    gf_reference_price_rank(*state, gf_span_text("DE"), from, to, (struct gf_price){20}, &count, &cheaper);
+    gf_reference_price_rank(*state, gf_span_text("DE"), from, to, (struct gf_price){20}, &count,
+                            &cheaper);
     assert_int_equal(count, 1);
     assert_int_equal(cheaper, 1);
     price_put(*state, 0, 3600, 30, 2);
-    gf_reference_price_rank(*state, gf_span_text("DE"), from, to, (struct gf_price){20}, &count, &cheaper);
+    gf_reference_price_rank(*state, gf_span_text("DE"), from, to, (struct gf_price){20}, &count,
+                            &cheaper);
     assert_int_equal(count, 1);
     assert_int_equal(cheaper, 0);
-    gf_reference_price_rank(*state, gf_span_text("XX"), from, to, (struct gf_price){20}, &count, &cheaper);
+    gf_reference_price_rank(*state, gf_span_text("XX"), from, to, (struct gf_price){20}, &count,
+                            &cheaper);
     assert_int_equal(count, 0);
 }
 
@@ -205,7 +210,8 @@ bad_prices_are_refused_and_change_nothing(void **state)
     for (size_t i = 0; i < 11; i++) {
         bool is_changed = true;
         error.text[0] = '\0';
-        assert_int_equal(apply(*state, GF_TOPIC_MARKET_PRICES, &cases[i], &is_changed), GF_E_BAD_FIELD);
+        assert_int_equal(apply(*state, GF_TOPIC_MARKET_PRICES, &cases[i], &is_changed),
+                         GF_E_BAD_FIELD);
         assert_false(is_changed);
         assert_true(strlen(error.text) > 10);
         assert_int_equal(price_get(*state, 3600), -1);
@@ -358,7 +364,8 @@ bad_plans_are_refused(void **state)
     cases[8].currency = gf_span_text("EURO");
     for (size_t i = 0; i < 9; i++) {
         bool is_changed = true;
-        assert_int_equal(apply(*state, GF_TOPIC_TARIFF_PLANS, &cases[i], &is_changed), GF_E_BAD_FIELD);
+        assert_int_equal(apply(*state, GF_TOPIC_TARIFF_PLANS, &cases[i], &is_changed),
+                         GF_E_BAD_FIELD);
         assert_int_equal(plan_version(*state, "T1", 100), 0);
     }
 }

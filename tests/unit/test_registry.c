@@ -19,7 +19,8 @@
 
 #define TOPIC GF_TOPIC_BILLING_PAYMENTS
 
-/* The server: what it answers to every request until it is told otherwise, and what it was asked last. */
+/* The server: what it answers to every request until it is told otherwise, and what it was asked
+ * last. */
 static struct {
     int socket;
     uint16_t port;
@@ -46,8 +47,8 @@ serve_one(int client)
         request[size] = '\0';
         const char *body = strstr(request, "\r\n\r\n");
         const char *length = strcasestr(request, "\r\nContent-Length:");
-        if (body != NULL &&
-            size - (size_t)(body + 4 - request) >= (length == NULL ? 0 : strtoul(length + 17, NULL, 10))) {
+        if (body != NULL && size - (size_t)(body + 4 - request) >=
+                                (length == NULL ? 0 : strtoul(length + 17, NULL, 10))) {
             break;
         }
     }
@@ -65,9 +66,9 @@ serve_one(int client)
         return;
     }
     char head[256];
-    const int head_size =
-        snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-                 status, answer_size);
+    const int head_size = snprintf(
+        head, sizeof(head), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+        status, answer_size);
     if (send(client, head, (size_t)head_size, MSG_NOSIGNAL) == head_size) {
         for (size_t sent = 0; sent < answer_size;) {
             const ssize_t now = send(client, answer + sent, answer_size - sent, MSG_NOSIGNAL);
@@ -118,7 +119,8 @@ start_server(void **state)
     setenv("no_proxy", "*", 1);
     pthread_mutex_init(&server.lock, NULL);
     server.socket = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(server.socket, (struct sockaddr *)&address, size) != 0 || listen(server.socket, 8) != 0 ||
+    if (bind(server.socket, (struct sockaddr *)&address, size) != 0 ||
+        listen(server.socket, 8) != 0 ||
         getsockname(server.socket, (struct sockaddr *)&address, &size) != 0) {
         return -1;
     }
@@ -182,15 +184,18 @@ test_built_in(void **state)
     assert_null(gf_schemas_find(gf_registry_schemas(registry), TOPIC, gf_topics[TOPIC].schema_id));
     for (int topic = GF_TOPIC_COUNT - 1; topic >= 0; topic--) {
         assert_int_equal(
-            gf_registry_resolve(registry, (enum gf_topic)topic, gf_topics[topic].schema_id, &error), GF_OK);
+            gf_registry_resolve(registry, (enum gf_topic)topic, gf_topics[topic].schema_id, &error),
+            GF_OK);
         assert_int_equal(gf_registry_own_id(registry, (enum gf_topic)topic, &id, &error), GF_OK);
         assert_int_equal(id, gf_topics[topic].schema_id);
     }
     assert_int_equal(gf_registry_schemas(registry)->count, GF_TOPIC_COUNT);
-    assert_true(gf_schemas_find(gf_registry_schemas(registry), TOPIC, gf_topics[TOPIC].schema_id)->is_own);
+    assert_true(
+        gf_schemas_find(gf_registry_schemas(registry), TOPIC, gf_topics[TOPIC].schema_id)->is_own);
     /* Another topic's schema on this topic, and an id of nobody. */
-    assert_int_equal(gf_registry_resolve(registry, TOPIC, gf_topics[GF_TOPIC_CONTROL].schema_id, &error),
-                     GF_E_UNKNOWN_SCHEMA);
+    assert_int_equal(
+        gf_registry_resolve(registry, TOPIC, gf_topics[GF_TOPIC_CONTROL].schema_id, &error),
+        GF_E_UNKNOWN_SCHEMA);
     assert_non_null(strstr(error.text, "record gridfold.Control, which cannot be read as Payment"));
     assert_int_equal(gf_registry_resolve(registry, TOPIC, 4711, &error), GF_E_UNKNOWN_SCHEMA);
     assert_non_null(gf_schemas_find(gf_registry_schemas(registry), TOPIC, 4711)->refusal);
@@ -280,7 +285,8 @@ test_http_resolves(void **state)
     assert_int_equal(gf_registry_resolve(registry, TOPIC, 100001, &error), GF_OK);
     assert_true(gf_schemas_find(gf_registry_schemas(registry), TOPIC, 100001)->is_own);
     assert_non_null(strstr(server.request, "GET /base/schemas/ids/100001 HTTP"));
-    assert_non_null(strstr(server.request, "Authorization: Basic cmVhZGVyOnNAY3JldA==")); /* reader:s@cret */
+    assert_non_null(
+        strstr(server.request, "Authorization: Basic cmVhZGVyOnNAY3JldA==")); /* reader:s@cret */
     /* Known now: not asked again. */
     assert_int_equal(gf_registry_resolve(registry, TOPIC, 100001, &error), GF_OK);
     assert_int_equal(server.requests, 1);
@@ -307,7 +313,8 @@ test_http_refusals(void **state)
                  ",\"references\":[{\"name\":\"a\",\"subject\":\"a\",\"version\":1}]"),
         strdup("{\"error_code\":40403,\"message\":\"Schema not found\"}"),
     };
-    static const char *const parts[] = {"not JSON", "written as long", "only Avro", "refers to other schemas",
+    static const char *const parts[] = {"not JSON", "written as long", "only Avro",
+                                        "refers to other schemas",
                                         "is not known to registry http://127.0.0.1"};
     for (uint32_t index = 0; index < 5; index++) {
         answer(index == 4 ? 404 : 200, rows[index]);
@@ -382,7 +389,8 @@ test_http_own_id(void **state)
     answer(200, "{\"id\":100007}");
     assert_int_equal(gf_registry_own_id(registry, TOPIC, &id, &error), GF_OK);
     assert_int_equal(id, 100007);
-    assert_non_null(strstr(server.request, "POST /base/subjects/billing.payments-value/versions HTTP"));
+    assert_non_null(
+        strstr(server.request, "POST /base/subjects/billing.payments-value/versions HTTP"));
     assert_non_null(strstr(server.request, "\"schemaType\":\"AVRO\""));
     assert_int_equal(gf_registry_resolve(registry, TOPIC, 100007, &error), GF_OK);
     assert_int_equal(server.requests, 1);

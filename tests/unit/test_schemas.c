@@ -55,11 +55,12 @@ model_of(const char *const *texts, uint32_t count, struct model *out, struct gf_
     return rc;
 }
 
-#define HEAD                                                                                                 \
-    "{\"type\":\"record\",\"name\":\"%s\",\"namespace\":\"gridfold\",\"doc\":\"D.\",\"topic\":\"%s\","       \
+#define HEAD                                                                                       \
+    "{\"type\":\"record\",\"name\":\"%s\",\"namespace\":\"gridfold\",\"doc\":\"D.\",\"topic\":\"%" \
+    "s\","                                                                                         \
     "\"key\":\"customer\",\"fields\":[%s]}"
 #define FIELD(type) "{\"name\":\"x\",\"doc\":\"D.\",\"type\":" type "}"
-#define ENUM_OF(symbols, rest)                                                                               \
+#define ENUM_OF(symbols, rest)                                                                     \
     "{\"type\":\"enum\",\"name\":\"E\",\"doc\":\"D.\",\"symbols\":" symbols rest "}"
 
 static const struct {
@@ -73,13 +74,15 @@ static const struct {
     {FIELD("\"T\""), "fields[0].type", "recursion"},
     {FIELD("{\"type\":\"array\",\"items\":\"gridfold.T\"}"), "fields[0].type.items", "recursion"},
     {FIELD("{\"type\":\"array\",\"items\":[\"null\",\"int\"]}"), "fields[0].type.items", "union"},
-    {FIELD("{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":\"int\"}}"), "fields[0].type.items",
-     "array of arrays"},
+    {FIELD("{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":\"int\"}}"),
+     "fields[0].type.items", "array of arrays"},
     {FIELD(ENUM_OF("[\"A\",\"UNKNOWN\"]", ",\"default\":\"UNKNOWN\"")), "fields[0].type",
      "starts with the symbol UNKNOWN"},
     {FIELD(ENUM_OF("[\"UNKNOWN\",\"A\"]", "")), "fields[0].type", "has it as its default"},
-    {FIELD(ENUM_OF("[\"UNKNOWN\",\"COUNT\"]", ",\"default\":\"UNKNOWN\"")), "fields[0].type", "symbols[1]"},
-    {FIELD(ENUM_OF("[\"UNKNOWN\",\"a\"]", ",\"default\":\"UNKNOWN\"")), "fields[0].type", "symbols[1]"},
+    {FIELD(ENUM_OF("[\"UNKNOWN\",\"COUNT\"]", ",\"default\":\"UNKNOWN\"")), "fields[0].type",
+     "symbols[1]"},
+    {FIELD(ENUM_OF("[\"UNKNOWN\",\"a\"]", ",\"default\":\"UNKNOWN\"")), "fields[0].type",
+     "symbols[1]"},
     {FIELD("{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"UNKNOWN\"],\"default\":\"UNKNOWN\"}"),
      "fields[0].type", "\"doc\" is missing"},
     {"{\"name\":\"x\",\"type\":\"int\"}", "fields[0]", "\"doc\" is missing"},
@@ -90,7 +93,8 @@ static const struct {
     {"{\"name\":\"x\",\"doc\":\"D.\",\"type\":\"int\",\"default\":3}", "fields[0]",
      "\"default\" may only be"},
     {FIELD("\"int\"") "," FIELD("\"int\""), "fields[1]", "field \"x\" is there twice"},
-    {FIELD("{\"type\":\"long\",\"unit\":\"kWh\",\"scale\":3}"), "fields[0].type", "unit \"kWh\" has scale 6"},
+    {FIELD("{\"type\":\"long\",\"unit\":\"kWh\",\"scale\":3}"), "fields[0].type",
+     "unit \"kWh\" has scale 6"},
     {FIELD("{\"type\":\"int\",\"logicalType\":\"date\"}"), "fields[0].type", "timestamp-micros"},
     {FIELD("{\"type\":\"fixed\",\"name\":\"F\",\"size\":0}"), "fields[0].type", "\"size\""},
     {FIELD("{\"type\":\"record\",\"name\":\"R\",\"doc\":\"D.\",\"fields\":[]}"), "fields[0].type",
@@ -109,7 +113,8 @@ test_refusals_name_the_place(void **state)
         assert_int_equal(model_of(&text, 1, model, &error), GF_E_CONFIG);
         const char *const place = keep_text("0.avsc: %s: ", refusals[i].place);
         if (strstr(error.text, place) == NULL || strstr(error.text, refusals[i].message) == NULL) {
-            fail_msg("case %zu: \"%s\" lacks \"%s\" or \"%s\"", i, error.text, place, refusals[i].message);
+            fail_msg("case %zu: \"%s\" lacks \"%s\" or \"%s\"", i, error.text, place,
+                     refusals[i].message);
         }
         model_fini(model);
     }
@@ -122,7 +127,8 @@ test_refusals_of_files(void **state)
     const char *const plain = keep_text(HEAD, "T", "t", FIELD("\"int\""));
     const char *const f16 =
         keep_text(HEAD, "A", "a", FIELD("{\"type\":\"fixed\",\"name\":\"F\",\"size\":16}"));
-    const char *const f8 = keep_text(HEAD, "B", "b", FIELD("{\"type\":\"fixed\",\"name\":\"F\",\"size\":8}"));
+    const char *const f8 =
+        keep_text(HEAD, "B", "b", FIELD("{\"type\":\"fixed\",\"name\":\"F\",\"size\":8}"));
     const struct {
         const char *texts[2];
         uint32_t count;
@@ -154,9 +160,10 @@ static void
 test_output_does_not_depend_on_the_order_of_files(void **state)
 {
     (void)state;
-    const char *const a =
-        keep_text(HEAD, "A", "a", FIELD("[\"null\",{\"type\":\"fixed\",\"name\":\"F\",\"size\":16}]"));
-    const char *const b = keep_text(HEAD, "B", "b", FIELD("{\"type\":\"fixed\",\"name\":\"F\",\"size\":16}"));
+    const char *const a = keep_text(
+        HEAD, "A", "a", FIELD("[\"null\",{\"type\":\"fixed\",\"name\":\"F\",\"size\":16}]"));
+    const char *const b =
+        keep_text(HEAD, "B", "b", FIELD("{\"type\":\"fixed\",\"name\":\"F\",\"size\":16}"));
     const char *const orders[2][2] = {{a, b}, {b, a}};
     struct text outputs[2] = {{0}};
     for (int i = 0; i < 2; i++) {

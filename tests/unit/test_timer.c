@@ -49,7 +49,8 @@ world_init(struct world *world)
     gf_timers_init(&world->timers, world->memory, CAPACITY);
     for (uint32_t i = 0; i < NAME_COUNT * ID_COUNT; i++) {
         struct gf_timer *timer = &world->model.timers[i];
-        timer->key_size = (uint8_t)snprintf((char *)timer->key, sizeof(timer->key), "c%u", i / ID_COUNT / 2);
+        timer->key_size =
+            (uint8_t)snprintf((char *)timer->key, sizeof(timer->key), "c%u", i / ID_COUNT / 2);
         timer->kind = i / ID_COUNT % 2 == 0 ? GF_ENTITY_CUSTOMER : GF_ENTITY_TARIFF_AREA;
         timer->id = (uint8_t)(i % ID_COUNT * GF_TIMERS_PER_OPERATOR);
         timer->key_hash = gf_entity_hash(timer->kind, gf_span_of(timer->key, timer->key_size));
@@ -129,7 +130,8 @@ world_check(struct world *world, struct gf_time before)
         const struct gf_timer *timer = &model->timers[i];
         assert_int_equal(model->is_seen[i], model->is_set[i] && timer->due.us < before.us);
         struct gf_time due = {-1};
-        assert_int_equal(gf_timers_find(&world->timers, timer->kind, key_of(timer), timer->key_hash, timer->id, &due),
+        assert_int_equal(gf_timers_find(&world->timers, timer->kind, key_of(timer), timer->key_hash,
+                                        timer->id, &due),
                          model->is_set[i]);
         assert_int_equal(due.us, model->is_set[i] ? timer->due.us : -1);
     }
@@ -197,7 +199,8 @@ slices_move(const struct gf_timers *from, struct gf_timers *to)
         assert_int_equal(gf_timers_pack(from, slice, scratch, packed, sizeof(packed)), need);
         struct gf_timer last = {.due = {INT64_MIN}};
         for (size_t at = 0; at < need;) {
-            struct gf_timer timer = {.id = packed[at + 8], .kind = packed[at + 9], .key_size = packed[at + 10]};
+            struct gf_timer timer = {
+                .id = packed[at + 8], .kind = packed[at + 9], .key_size = packed[at + 10]};
             memcpy(&timer.due.us, packed + at, 8);
             memcpy(timer.key, packed + at + 12, timer.key_size);
             assert_int_equal(gf_slice_of(gf_entity_hash(timer.kind, key_of(&timer))), slice);
@@ -247,14 +250,14 @@ unpacking_into_too_little_room_is_an_error(void **state)
     world_init(&world);
     const struct gf_timer *timer = &world.model.timers[0];
     for (uint32_t id = 0; id < 2; id++) {
-        assert_int_equal(gf_timers_set(&world.timers, timer->kind, key_of(timer), timer->key_hash, (uint8_t)id,
-                                       (struct gf_time){(int64_t)id}),
+        assert_int_equal(gf_timers_set(&world.timers, timer->kind, key_of(timer), timer->key_hash,
+                                       (uint8_t)id, (struct gf_time){(int64_t)id}),
                          GF_OK);
     }
     uint32_t scratch[CAPACITY];
     uint8_t packed[256];
-    const size_t size =
-        gf_timers_pack(&world.timers, gf_slice_of(timer->key_hash), scratch, packed, sizeof(packed));
+    const size_t size = gf_timers_pack(&world.timers, gf_slice_of(timer->key_hash), scratch, packed,
+                                       sizeof(packed));
     struct gf_timers small = {0};
     void *memory = memory_for(1);
     gf_timers_init(&small, memory, 1);

@@ -17,10 +17,13 @@ test_sums_are_checked(void **state)
 {
     (void)state;
     struct gf_money money = {UNTOUCHED};
-    assert_int_equal(gf_money_add((struct gf_money){INT64_MAX}, (struct gf_money){1}, &money), GF_E_RANGE);
-    assert_int_equal(gf_money_sub((struct gf_money){INT64_MIN}, (struct gf_money){1}, &money), GF_E_RANGE);
+    assert_int_equal(gf_money_add((struct gf_money){INT64_MAX}, (struct gf_money){1}, &money),
+                     GF_E_RANGE);
+    assert_int_equal(gf_money_sub((struct gf_money){INT64_MIN}, (struct gf_money){1}, &money),
+                     GF_E_RANGE);
     assert_int_equal(money.micro, UNTOUCHED);
-    assert_int_equal(gf_money_add((struct gf_money){INT64_MAX}, (struct gf_money){-1}, &money), GF_OK);
+    assert_int_equal(gf_money_add((struct gf_money){INT64_MAX}, (struct gf_money){-1}, &money),
+                     GF_OK);
     assert_int_equal(money.micro, INT64_MAX - 1);
     assert_int_equal(gf_money_sub((struct gf_money){5}, (struct gf_money){7}, &money), GF_OK);
     assert_int_equal(money.micro, -2);
@@ -79,9 +82,9 @@ test_muldiv_rounds_half_to_even(void **state)
     };
     for (size_t index = 0; index < COUNT(cases); index++) {
         int64_t result = UNTOUCHED;
-        assert_int_equal(
-            gf_muldiv(cases[index].value, cases[index].numerator, cases[index].denominator, &result),
-            cases[index].rc);
+        assert_int_equal(gf_muldiv(cases[index].value, cases[index].numerator,
+                                   cases[index].denominator, &result),
+                         cases[index].rc);
         assert_int_equal(result, cases[index].result);
     }
 }
@@ -108,8 +111,9 @@ test_a_price_is_applied_once_rounded(void **state)
         assert_int_equal(money.micro, cases[index].micro);
     }
     struct gf_money money = {UNTOUCHED};
-    assert_int_equal(gf_price_apply((struct gf_price){INT64_MAX}, (struct gf_energy){INT64_MAX}, &money),
-                     GF_E_RANGE);
+    assert_int_equal(
+        gf_price_apply((struct gf_price){INT64_MAX}, (struct gf_energy){INT64_MAX}, &money),
+        GF_E_RANGE);
     assert_int_equal(money.micro, UNTOUCHED);
 }
 
@@ -132,7 +136,8 @@ test_money_rounds_to_cents(void **state)
         {INT64_MIN, INT64_C(-9223372036854770000)},
     };
     for (size_t index = 0; index < COUNT(cases); index++) {
-        assert_int_equal(gf_money_round_cent((struct gf_money){cases[index][0]}).micro, cases[index][1]);
+        assert_int_equal(gf_money_round_cent((struct gf_money){cases[index][0]}).micro,
+                         cases[index][1]);
     }
 }
 
@@ -182,8 +187,8 @@ test_decimals_are_read(void **state)
     };
     for (size_t index = 0; index < COUNT(cases); index++) {
         int64_t value = UNTOUCHED;
-        const enum gf_rc rc =
-            gf_decimal_parse(cases[index].text, strlen(cases[index].text), cases[index].scale, &value);
+        const enum gf_rc rc = gf_decimal_parse(cases[index].text, strlen(cases[index].text),
+                                               cases[index].scale, &value);
         if (rc != cases[index].rc || value != cases[index].value) {
             fail_msg("\"%s\" gave %s, %lld", cases[index].text, gf_rc_name(rc), (long long)value);
         }

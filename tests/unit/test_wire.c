@@ -75,9 +75,10 @@ test_varints_of_other_lengths(void **state)
         {"\x82\x80\x80\x80\x80\x80\x80\x80\x80\x00", 10, GF_OK, 1},
         {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10, GF_OK, INT64_MIN},
         {"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10, GF_OK, INT64_MAX},
-        {"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02", 10, GF_E_BAD_DATA, 0},     /* a 65th bit */
-        {"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 11, GF_E_BAD_DATA, 0}, /* an eleventh byte */
-        {"\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9, GF_E_BAD_DATA, 0},          /* no end */
+        {"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02", 10, GF_E_BAD_DATA, 0}, /* a 65th bit */
+        {"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 11, GF_E_BAD_DATA,
+         0},                                                           /* an eleventh byte */
+        {"\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9, GF_E_BAD_DATA, 0}, /* no end */
         {"", 0, GF_E_BAD_DATA, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -135,7 +136,8 @@ test_utf8(void **state)
             const struct gf_span span = exact(bytes, size + tail);
             struct gf_reader reader = gf_reader_of(span);
             struct gf_span read = {0};
-            assert_int_equal(gf_read_string(&reader, &read), cases[i].is_utf8 ? GF_OK : GF_E_BAD_DATA);
+            assert_int_equal(gf_read_string(&reader, &read),
+                             cases[i].is_utf8 ? GF_OK : GF_E_BAD_DATA);
             reader = gf_reader_of(span);
             assert_int_equal(gf_read_bytes(&reader, &read), GF_OK);
             assert_true(gf_span_equal(read, gf_span_text(cases[i].text)));
@@ -267,10 +269,12 @@ test_frame(void **state)
     assert_true(body.data == bytes + GF_FRAME_SIZE && body.size == 2);
     assert_int_equal(gf_frame_read(gf_span_of(bytes, GF_FRAME_SIZE), &id, &body, &error), GF_OK);
     assert_int_equal(body.size, 0);
-    assert_int_equal(gf_frame_read(gf_span_of(bytes, GF_FRAME_SIZE - 1), &id, &body, &error), GF_E_BAD_DATA);
+    assert_int_equal(gf_frame_read(gf_span_of(bytes, GF_FRAME_SIZE - 1), &id, &body, &error),
+                     GF_E_BAD_DATA);
     assert_non_null(strstr(error.text, "4 bytes"));
     bytes[0] = '{';
-    assert_int_equal(gf_frame_read(gf_span_of(bytes, sizeof bytes), &id, &body, &error), GF_E_BAD_DATA);
+    assert_int_equal(gf_frame_read(gf_span_of(bytes, sizeof bytes), &id, &body, &error),
+                     GF_E_BAD_DATA);
     assert_non_null(strstr(error.text, "0x7b"));
 }
 

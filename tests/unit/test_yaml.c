@@ -26,7 +26,8 @@ test_nodes_know_their_place(void **state)
     struct gf_yaml *yaml = NULL;
     struct gf_complaints complaints;
     assert_int_equal(
-        parse("# first\na: 1\nlist:\n  - x\n  - {b: \"two\", ü: ~}\nempty:\n", &yaml, &complaints), GF_OK);
+        parse("# first\na: 1\nlist:\n  - x\n  - {b: \"two\", ü: ~}\nempty:\n", &yaml, &complaints),
+        GF_OK);
     const struct gf_yaml_node *const root = gf_yaml_root(yaml);
     assert_int_equal(root->kind, GF_YAML_MAPPING);
     assert_int_equal(root->count, 3);
@@ -121,7 +122,8 @@ test_mistakes_have_a_place(void **state)
         const struct gf_complaint *const complaint = &complaints.items[0];
         if (complaint->line != cases[index].line || complaint->column != cases[index].column ||
             strstr(complaint->text, cases[index].part) == NULL) {
-            fail_msg("case %zu: %u:%u %s", index, complaint->line, complaint->column, complaint->text);
+            fail_msg("case %zu: %u:%u %s", index, complaint->line, complaint->column,
+                     complaint->text);
         }
     }
 }
@@ -186,8 +188,8 @@ test_a_bomb_of_aliases_stays_small(void **state)
     for (int level = 1; level <= 8; level++) {
         used += (size_t)snprintf(text + used, sizeof(text) - used, "a%d: &a%d [", level, level);
         for (int item = 0; item < 9; item++) {
-            used +=
-                (size_t)snprintf(text + used, sizeof(text) - used, "%s*a%d", item > 0 ? "," : "", level - 1);
+            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s*a%d",
+                                     item > 0 ? "," : "", level - 1);
         }
         used += (size_t)snprintf(text + used, sizeof(text) - used, "]\n");
     }
@@ -232,7 +234,8 @@ test_complaints_are_shown_like_a_compiler(void **state)
     (void)state;
     struct gf_complaints complaints = {.count = 0};
     static const char text[] = "a: 1\r\n\tüb: windw\n";
-    struct gf_place place = {.file = "f.yaml", .text = text, .size = strlen(text), .line = 2, .column = 6};
+    struct gf_place place = {
+        .file = "f.yaml", .text = text, .size = strlen(text), .line = 2, .column = 6};
     assert_int_equal(gf_complain(&complaints, place, "unknown \"%s\"", "windw"), GF_E_CONFIG);
     gf_complain_help(&complaints, "did you mean \"%s\"?", "window");
     place.line = 1;
@@ -260,7 +263,8 @@ test_complaints_stop_at_twenty(void **state)
     (void)state;
     struct gf_complaints complaints = {.count = 0};
     for (int index = 0; index < 25; index++) {
-        gf_complain(&complaints, (struct gf_place){.file = "f", .line = 1, .column = 1}, "%d", index);
+        gf_complain(&complaints, (struct gf_place){.file = "f", .line = 1, .column = 1}, "%d",
+                    index);
         gf_complain_help(&complaints, "help %d", index);
     }
     assert_int_equal(complaints.count, 20);
@@ -278,7 +282,8 @@ test_a_long_line_is_cut_around_the_caret(void **state)
     char *const text = repeated("ü", 2000);
     struct gf_complaints complaints = {.count = 0};
     gf_complain(&complaints,
-                (struct gf_place){.file = "f", .text = text, .size = strlen(text), .line = 1, .column = 1500},
+                (struct gf_place){
+                    .file = "f", .text = text, .size = strlen(text), .line = 1, .column = 1500},
                 "x");
     assert_int_equal(complaints.items[0].caret, 40);
     assert_true(strlen(complaints.items[0].source) <= 159);
@@ -294,12 +299,15 @@ test_edit_distance(void **state)
         const char *a, *b;
         uint32_t distance;
     } cases[] = {
-        {"window", "window", 0}, {"windw", "window", 1},  {"wnidow", "window", 1}, {"", "ab", 2},
-        {"abc", "", 3},          {"xindox", "window", 2}, {"ba", "ab", 1},         {"kitten", "sitting", 3},
+        {"window", "window", 0}, {"windw", "window", 1},   {"wnidow", "window", 1},
+        {"", "ab", 2},           {"abc", "", 3},           {"xindox", "window", 2},
+        {"ba", "ab", 1},         {"kitten", "sitting", 3},
     };
     for (size_t index = 0; index < COUNT(cases); index++) {
-        assert_int_equal(gf_edit_distance(cases[index].a, cases[index].b, 2), cases[index].distance);
-        assert_int_equal(gf_edit_distance(cases[index].b, cases[index].a, 2), cases[index].distance);
+        assert_int_equal(gf_edit_distance(cases[index].a, cases[index].b, 2),
+                         cases[index].distance);
+        assert_int_equal(gf_edit_distance(cases[index].b, cases[index].a, 2),
+                         cases[index].distance);
     }
     struct gf_suggestion suggestion = {.wrong = "xy"};
     gf_suggestion_offer(&suggestion, "ab"); /* two edits of two letters are another word */

@@ -162,7 +162,8 @@ test_footers_are_those_of_the_c_library(void **state)
         setenv("TZ", footer, 1);
         tzset();
         for (uint64_t index = 0; index < 10000; index++) {
-            const int64_t time_s = begin_s + (int64_t)gf_random_below(SEED, which, index, (uint64_t)span_s);
+            const int64_t time_s =
+                begin_s + (int64_t)gf_random_below(SEED, which, index, (uint64_t)span_s);
             struct gf_time from, to;
             const int32_t offset_s =
                 gf_zone_offset_range(&zone, (struct gf_time){time_s * GF_US_PER_S}, &from, &to);
@@ -223,12 +224,14 @@ test_days_have_23_24_or_25_hours(void **state)
     for (size_t index = 0; index < COUNT(cases); index++) {
         struct gf_zone zone;
         zone_load(cases[index].zone, &zone);
-        const int32_t day = gf_days_from_date(cases[index].year, cases[index].month, cases[index].day);
+        const int32_t day =
+            gf_days_from_date(cases[index].year, cases[index].month, cases[index].day);
         const struct gf_time start = gf_day_start(&zone, day);
         char text[GF_TIME_TEXT_SIZE];
         gf_time_print(start, text);
         assert_string_equal(text, cases[index].start);
-        assert_int_equal(gf_day_start(&zone, day + 1).us - start.us, cases[index].minutes * GF_US_PER_MINUTE);
+        assert_int_equal(gf_day_start(&zone, day + 1).us - start.us,
+                         cases[index].minutes * GF_US_PER_MINUTE);
         assert_true(gf_day_of(&zone, (struct gf_time){start.us - 1}) < day);
         if (cases[index].minutes > 0) {
             assert_int_equal(gf_day_of(&zone, start), day);
@@ -244,7 +247,8 @@ test_days_start_where_they_begin(void **state)
         struct gf_zone zone;
         zone_load(zone_names[which], &zone);
         for (uint64_t index = 0; index < 5000; index++) {
-            const struct gf_time time = {(int64_t)gf_random_below(SEED, 50 + which, index, GF_TIME_US_MAX)};
+            const struct gf_time time = {
+                (int64_t)gf_random_below(SEED, 50 + which, index, GF_TIME_US_MAX)};
             const int32_t day = gf_day_of(&zone, time);
             const struct gf_time start = gf_day_start(&zone, day);
             assert_true(start.us <= time.us);
@@ -254,13 +258,16 @@ test_days_start_where_they_begin(void **state)
             struct gf_civil civil;
             gf_civil_of(&zone, time, &civil);
             assert_int_equal(gf_days_from_date(civil.year, civil.month, civil.day), day);
-            const int64_t us_of_day = civil.hour * GF_US_PER_HOUR + civil.minute * GF_US_PER_MINUTE +
-                                      civil.second * GF_US_PER_S + civil.us;
-            assert_int_equal(day * GF_US_PER_DAY + us_of_day, time.us + civil.offset_s * GF_US_PER_S);
+            const int64_t us_of_day = civil.hour * GF_US_PER_HOUR +
+                                      civil.minute * GF_US_PER_MINUTE + civil.second * GF_US_PER_S +
+                                      civil.us;
+            assert_int_equal(day * GF_US_PER_DAY + us_of_day,
+                             time.us + civil.offset_s * GF_US_PER_S);
             struct gf_time early = {0}, late = {0};
             bool ambiguous = false;
             assert_int_equal(gf_time_from_local(&zone, day, us_of_day, false, &early, NULL), GF_OK);
-            assert_int_equal(gf_time_from_local(&zone, day, us_of_day, true, &late, &ambiguous), GF_OK);
+            assert_int_equal(gf_time_from_local(&zone, day, us_of_day, true, &late, &ambiguous),
+                             GF_OK);
             assert_true(early.us == time.us || late.us == time.us);
             assert_int_equal(ambiguous, early.us != late.us);
         }
@@ -280,24 +287,31 @@ test_wall_times_may_not_be_or_be_twice(void **state)
     assert_int_equal(gf_time_from_local(&zone, spring, half_past_two, false, &time, &ambiguous),
                      GF_E_BAD_FIELD);
     assert_int_equal(time.us, -77);
-    assert_int_equal(gf_time_from_local(&zone, spring, 3 * GF_US_PER_HOUR, false, &time, &ambiguous), GF_OK);
+    assert_int_equal(
+        gf_time_from_local(&zone, spring, 3 * GF_US_PER_HOUR, false, &time, &ambiguous), GF_OK);
     assert_int_equal(time.us, time_of("2026-03-29T01:00:00Z").us);
     assert_false(ambiguous);
-    assert_int_equal(gf_time_from_local(&zone, autumn, half_past_two, false, &time, &ambiguous), GF_OK);
+    assert_int_equal(gf_time_from_local(&zone, autumn, half_past_two, false, &time, &ambiguous),
+                     GF_OK);
     assert_int_equal(time.us, time_of("2026-10-25T00:30:00Z").us);
     assert_true(ambiguous);
-    assert_int_equal(gf_time_from_local(&zone, autumn, half_past_two, true, &time, &ambiguous), GF_OK);
+    assert_int_equal(gf_time_from_local(&zone, autumn, half_past_two, true, &time, &ambiguous),
+                     GF_OK);
     assert_int_equal(time.us, time_of("2026-10-25T01:30:00Z").us);
     assert_true(ambiguous);
-    assert_int_equal(gf_time_from_local(&zone, autumn, -1, true, &time, &ambiguous), GF_E_BAD_FIELD);
-    assert_int_equal(gf_time_from_local(&zone, INT32_MAX, 0, true, &time, &ambiguous), GF_E_BAD_FIELD);
-    assert_int_equal(gf_time_from_local(&zone, INT32_MIN, 0, true, &time, &ambiguous), GF_E_BAD_FIELD);
+    assert_int_equal(gf_time_from_local(&zone, autumn, -1, true, &time, &ambiguous),
+                     GF_E_BAD_FIELD);
+    assert_int_equal(gf_time_from_local(&zone, INT32_MAX, 0, true, &time, &ambiguous),
+                     GF_E_BAD_FIELD);
+    assert_int_equal(gf_time_from_local(&zone, INT32_MIN, 0, true, &time, &ambiguous),
+                     GF_E_BAD_FIELD);
 }
 
 static void
 use_everywhere(const struct gf_zone *zone)
 {
-    static const int64_t times[] = {INT64_MIN, -1, 0, INT64_C(1451703845000000), GF_TIME_US_MAX, INT64_MAX};
+    static const int64_t times[] = {INT64_MIN,      -1,       0, INT64_C(1451703845000000),
+                                    GF_TIME_US_MAX, INT64_MAX};
     for (size_t index = 0; index < COUNT(times); index++) {
         struct gf_time from, to;
         const struct gf_time time = {times[index]};
@@ -315,7 +329,8 @@ use_everywhere(const struct gf_zone *zone)
     (void)gf_day_start(zone, INT32_MAX);
 }
 
-/* Each try has its bytes in a block of just their size: a sanitizer sees the first byte read outside. */
+/* Each try has its bytes in a block of just their size: a sanitizer sees the first byte read
+ * outside. */
 static void
 test_hostile_bytes_are_survived(void **state)
 {
@@ -325,8 +340,9 @@ test_hostile_bytes_are_survived(void **state)
     struct gf_random random = {.seed = SEED, .stream = 99};
     uint32_t refused_count = 0, read_count = 0;
     for (size_t which = 0; which < 6; which++) {
-        const size_t size_full = which < 5 ? zone_file_read(zone_names[which], original)
-                                           : zone_file_make(1, 3600, "CET-1CEST,M3.5.0,M10.5.0/3", original);
+        const size_t size_full =
+            which < 5 ? zone_file_read(zone_names[which], original)
+                      : zone_file_make(1, 3600, "CET-1CEST,M3.5.0,M10.5.0/3", original);
         for (int count = 0; count < 3000; count++) {
             const bool cut = gf_random_next(&random) % 3 == 0;
             const size_t size = cut ? (size_t)(gf_random_next(&random) % size_full) : size_full;

@@ -31,7 +31,8 @@ test_the_systems_zones(void **state)
     }
     const struct gf_zone *const berlin = gf_zones_find(&zones, "Europe/Berlin");
     assert_non_null(berlin);
-    assert_int_equal(gf_zone_offset(berlin, (struct gf_time){INT64_C(1467331200) * GF_US_PER_S}), 7200);
+    assert_int_equal(gf_zone_offset(berlin, (struct gf_time){INT64_C(1467331200) * GF_US_PER_S}),
+                     7200);
     assert_non_null(gf_zones_find(&zones, "UTC"));
     assert_non_null(gf_zones_find(&zones, "America/Argentina/Buenos_Aires"));
     assert_null(gf_zones_find(&zones, "Europe/Berln"));

@@ -3,8 +3,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Bits of a reading's status that make its value worthless: critical error, clock invalid, data not valid,
- * power down. The others (daylight saving, billing reset, clock adjusted, recovered value) are remarks. */
+/* Bits of a reading's status that make its value worthless: critical error, clock invalid, data not
+ * valid, power down. The others (daylight saving, billing reset, clock adjusted, recovered value)
+ * are remarks. */
 #define STATUS_BITS_BAD 0x87
 
 #define SECONDS_PER_HOUR 3600
@@ -24,8 +25,8 @@ finding_emit(const struct gf_view *view, struct gf_span meter_id, const struct f
 {
     char kind[64], entity[160];
     snprintf(kind, sizeof kind, "data.quality %s", gf_quality_rule_name(finding->rule));
-    const int size =
-        snprintf(entity, sizeof entity, "%.*s|%.*s", GF_SPAN_PRINT(view->entity), GF_SPAN_PRINT(meter_id));
+    const int size = snprintf(entity, sizeof entity, "%.*s|%.*s", GF_SPAN_PRINT(view->entity),
+                              GF_SPAN_PRINT(meter_id));
     assert(size > 0);
     const bool has_interval = !gf_time_is_none(finding->start);
     struct gf_data_quality record = {
@@ -69,8 +70,9 @@ finding_of(const struct gf_change *change, const struct gf_meter_reading *readin
 
 /* Emits at most one record of a rule and local day. */
 static enum gf_rc
-limited_emit(const struct gf_view *view, struct gf_quality_state *state, enum gf_quality_limited limited,
-             struct gf_span meter_id, struct finding *finding, struct gf_out *out)
+limited_emit(const struct gf_view *view, struct gf_quality_state *state,
+             enum gf_quality_limited limited, struct gf_span meter_id, struct finding *finding,
+             struct gf_out *out)
 {
     const uint16_t day = (uint16_t)(gf_day_of(view->zone, view->now) + 1);
     uint16_t *const held_back = &state->limited[limited].held_back;
@@ -90,7 +92,8 @@ outcome_check(const struct gf_view *view, const struct gf_meter_reading *reading
               struct gf_quality_state *state, struct gf_out *out)
 {
     const struct gf_change *const change = view->change;
-    struct finding finding = finding_of(change, reading, GF_QUALITY_RULE_UNKNOWN, GF_QUALITY_ACTION_UNKNOWN);
+    struct finding finding =
+        finding_of(change, reading, GF_QUALITY_RULE_UNKNOWN, GF_QUALITY_ACTION_UNKNOWN);
     finding.has_old = change->old_value_is_exact;
     finding.old_value = change->old_value_is_exact ? change->old_value : (struct gf_energy){0};
     if (change->outcome == GF_READING_KEPT_OLD) {
@@ -129,7 +132,8 @@ gap_check(const struct gf_view *view, const struct gf_meter_reading *reading, st
     if (change->gap_slots == 0 || change->gap_slots < params->gap_slots_min) {
         return GF_OK;
     }
-    struct finding finding = finding_of(change, reading, GF_QUALITY_RULE_V02_GAP, GF_QUALITY_ACTION_MASKED);
+    struct finding finding =
+        finding_of(change, reading, GF_QUALITY_RULE_V02_GAP, GF_QUALITY_ACTION_MASKED);
     finding.start.us -= (int64_t)change->gap_slots * change->slot_s * GF_US_PER_S;
     finding.interval_s = change->slot_s;
     finding.has_new = false;
@@ -137,7 +141,8 @@ gap_check(const struct gf_view *view, const struct gf_meter_reading *reading, st
     return finding_emit(view, reading->meter_id, &finding, out);
 }
 
-/* V16 compares energies, so a rounding of the demand cannot decide: value > factor * capacity * time. */
+/* V16 compares energies, so a rounding of the demand cannot decide: value > factor * capacity *
+ * time. */
 static bool
 is_above_capacity(const struct gf_view *view)
 {
@@ -149,7 +154,8 @@ is_above_capacity(const struct gf_view *view)
     return capacity_w > 0 && (double)change->value.micro_kwh > limit;
 }
 
-/* V06, V16 and V21: what the value itself says. Not of a value that was dropped or of another channel. */
+/* V06, V16 and V21: what the value itself says. Not of a value that was dropped or of another
+ * channel. */
 static enum gf_rc
 value_check(const struct gf_view *view, const struct gf_meter_reading *reading,
             struct gf_quality_state *state, struct gf_out *out)
@@ -163,11 +169,13 @@ value_check(const struct gf_view *view, const struct gf_meter_reading *reading,
     struct finding finding = finding_of(change, reading, GF_QUALITY_RULE_V06_NEGATIVE, action);
     enum gf_rc rc = GF_OK;
     if (reading->energy_micro_kwh.micro_kwh < 0) {
-        rc = limited_emit(view, state, GF_QUALITY_LIMITED_NEGATIVE, reading->meter_id, &finding, out);
+        rc = limited_emit(view, state, GF_QUALITY_LIMITED_NEGATIVE, reading->meter_id, &finding,
+                          out);
     }
     if (rc == GF_OK && is_above_capacity(view)) {
         finding.rule = GF_QUALITY_RULE_V16_PHYSICAL_CAP;
-        rc = limited_emit(view, state, GF_QUALITY_LIMITED_CAPACITY, reading->meter_id, &finding, out);
+        rc = limited_emit(view, state, GF_QUALITY_LIMITED_CAPACITY, reading->meter_id, &finding,
+                          out);
     }
     if (rc == GF_OK && (reading->status_bits & STATUS_BITS_BAD) != 0) {
         finding.rule = GF_QUALITY_RULE_V21_STATUS;
@@ -176,17 +184,18 @@ value_check(const struct gf_view *view, const struct gf_meter_reading *reading,
     return rc;
 }
 
-/* V07: the stand went back and no rollover or exchange explains it. The stand before is made from the
- * difference, which has the multiplier in it. */
+/* V07: the stand went back and no rollover or exchange explains it. The stand before is made from
+ * the difference, which has the multiplier in it. */
 static enum gf_rc
-register_check(const struct gf_view *view, const struct gf_meter_reading *reading, struct gf_out *out)
+register_check(const struct gf_view *view, const struct gf_meter_reading *reading,
+               struct gf_out *out)
 {
     const struct gf_change *const change = view->change;
     if (change->register_step != GF_REGISTER_BACKWARDS) {
         return GF_OK;
     }
-    struct finding finding =
-        finding_of(change, reading, GF_QUALITY_RULE_V07_REGISTER_DECREASE, GF_QUALITY_ACTION_FLAGGED);
+    struct finding finding = finding_of(change, reading, GF_QUALITY_RULE_V07_REGISTER_DECREASE,
+                                        GF_QUALITY_ACTION_FLAGGED);
     if (change->meter_index >= 0) {
         assert(change->meter_index < GF_CONTRACT_METER_COUNT_MAX);
         const uint32_t multiplier = view->features->contract.meters[change->meter_index].multiplier;
@@ -208,7 +217,8 @@ meter_check(const struct gf_view *view, const struct gf_meter_reading *reading,
     }
     struct finding finding =
         finding_of(change, reading, GF_QUALITY_RULE_UNKNOWN_METER, GF_QUALITY_ACTION_FLAGGED);
-    return limited_emit(view, state, GF_QUALITY_LIMITED_UNKNOWN_METER, reading->meter_id, &finding, out);
+    return limited_emit(view, state, GF_QUALITY_LIMITED_UNKNOWN_METER, reading->meter_id, &finding,
+                        out);
 }
 
 /* V12: contracts may come after the first readings; seven days later they should be there. */
@@ -231,8 +241,8 @@ contract_check(const struct gf_view *view, const struct gf_meter_reading *readin
         return GF_OK;
     }
     state->without_contract_said = 1;
-    const struct finding finding =
-        finding_of(view->change, reading, GF_QUALITY_RULE_V12_NO_CONTRACT, GF_QUALITY_ACTION_FLAGGED);
+    const struct finding finding = finding_of(
+        view->change, reading, GF_QUALITY_RULE_V12_NO_CONTRACT, GF_QUALITY_ACTION_FLAGGED);
     return finding_emit(view, reading->meter_id, &finding, out);
 }
 
@@ -244,14 +254,17 @@ reading_is_plain(const struct gf_view *view, const struct gf_meter_reading *read
     const struct gf_change *const change = view->change;
     const struct gf_quality_params *const params = view->params;
     const struct gf_contract *const contract = &view->features->contract;
-    const bool is_quiet = change->outcome == GF_READING_NEW || change->outcome == GF_READING_REGISTER ||
-                          change->outcome == GF_READING_EXPORT || change->outcome == GF_READING_DUPLICATE;
-    const bool is_register_quiet =
-        change->register_step != GF_REGISTER_BACKWARDS && change->register_step != GF_REGISTER_UNKNOWN_METER;
-    const bool is_small = contract->capacity_w == 0 ||
-                          change->demand_kw * 1000.0 < params->capacity_factor * (double)contract->capacity_w;
-    return is_quiet && is_register_quiet && is_small && change->has_contract && change->meter_index >= 0 &&
-           change->gap_slots == 0 && (reading->status_bits & STATUS_BITS_BAD) == 0 &&
+    const bool is_quiet =
+        change->outcome == GF_READING_NEW || change->outcome == GF_READING_REGISTER ||
+        change->outcome == GF_READING_EXPORT || change->outcome == GF_READING_DUPLICATE;
+    const bool is_register_quiet = change->register_step != GF_REGISTER_BACKWARDS &&
+                                   change->register_step != GF_REGISTER_UNKNOWN_METER;
+    const bool is_small =
+        contract->capacity_w == 0 ||
+        change->demand_kw * 1000.0 < params->capacity_factor * (double)contract->capacity_w;
+    return is_quiet && is_register_quiet && is_small && change->has_contract &&
+           change->meter_index >= 0 && change->gap_slots == 0 &&
+           (reading->status_bits & STATUS_BITS_BAD) == 0 &&
            reading->energy_micro_kwh.micro_kwh >= 0 && state->without_contract_day == 0;
 }
 
@@ -271,7 +284,8 @@ reading_check(const struct gf_view *view, const struct gf_meter_reading *reading
 }
 
 static enum gf_rc
-quality_on_event(const struct gf_view *view, const struct gf_event *event, void *memory, struct gf_out *out)
+quality_on_event(const struct gf_view *view, const struct gf_event *event, void *memory,
+                 struct gf_out *out)
 {
     struct gf_quality_state *const state = memory;
     assert(view->change != NULL);
@@ -288,21 +302,24 @@ quality_describe(const struct gf_view *view, const void *memory, char *text_out,
     for (uint32_t i = 0; i < GF_QUALITY_LIMITED_COUNT; i++) {
         held_back += state->limited[i].held_back;
     }
-    return (size_t)snprintf(text_out, size,
-                            "\"replaced_values\": %u, \"records_held_back\": %u, \"without_contract\": %s",
-                            state->replaced, held_back, state->without_contract_day != 0 ? "true" : "false");
+    return (size_t)snprintf(
+        text_out, size,
+        "\"replaced_values\": %u, \"records_held_back\": %u, \"without_contract\": %s",
+        state->replaced, held_back, state->without_contract_day != 0 ? "true" : "false");
 }
 
 #define PARAM(field) .name = #field, .offset = offsetof(struct gf_quality_params, field)
 
 static const struct gf_param quality_params[] = {
-    {PARAM(capacity_factor), .doc = "V16: a value above so many times the contracted demand is impossible.",
+    {PARAM(capacity_factor),
+     .doc = "V16: a value above so many times the contracted demand is impossible.",
      .type = GF_PARAM_REAL, .initial = "3", .min = 1, .max = 100, .is_fold = true},
     {PARAM(late_after),
      .doc = "V26: a first value that comes later than this after newer ones is a correction.",
      .type = GF_PARAM_DURATION, .initial = "1h", .min = 0, .max = 172800, .is_fold = true},
-    {PARAM(contract_wait_days), .doc = "V12: readings without a contract for so many days make a record.",
-     .unit = "d", .type = GF_PARAM_INT, .initial = "7", .min = 0, .max = 365, .is_fold = true},
+    {PARAM(contract_wait_days),
+     .doc = "V12: readings without a contract for so many days make a record.", .unit = "d",
+     .type = GF_PARAM_INT, .initial = "7", .min = 0, .max = 365, .is_fold = true},
     {PARAM(gap_slots_min), .doc = "V02: gaps of fewer slots make no record.", .unit = "slots",
      .type = GF_PARAM_INT, .initial = "1", .min = 1, .max = 100000, .is_fold = true},
 };

@@ -45,10 +45,11 @@ announced_put(struct tariff_call *call, const struct tariff_case *item, struct g
     int32_t index = slot_find(ring, item->slot);
     if (index < 0) {
         index = slot_insert(
-            ring, (struct slot_announced){
-                      .start_minute = (uint32_t)(item->slot.start.us / GF_US_PER_MINUTE),
-                      .minutes = (uint16_t)((item->slot.end.us - item->slot.start.us) / GF_US_PER_MINUTE),
-                  });
+            ring,
+            (struct slot_announced){
+                .start_minute = (uint32_t)(item->slot.start.us / GF_US_PER_MINUTE),
+                .minutes = (uint16_t)((item->slot.end.us - item->slot.start.us) / GF_US_PER_MINUTE),
+            });
     }
     struct slot_announced *const announced = &ring->items[index];
     announced->price_e8 = price.e8_per_kwh;
@@ -92,7 +93,8 @@ announce_adjustment(struct tariff_call *call, const struct tariff_case *item,
         .notice_s = notice_s > INT32_MAX ? INT32_MAX : (int32_t)notice_s,
         .binding = call->params->is_binding,
     };
-    gf_record_id("tariff.adjustments", call->view->entity, item->slot.start, version, record.record_id);
+    gf_record_id("tariff.adjustments", call->view->entity, item->slot.start, version,
+                 record.record_id);
     count_direction(call->state, record.direction);
     return gf_out_emit(call->out, GF_TOPIC_TARIFF_ADJUSTMENTS, &record);
 }
@@ -111,7 +113,8 @@ announce_quality(struct tariff_call *call, int32_t rule, struct gf_time start, i
         .count = count,
         .decided_at = call->now,
     };
-    gf_record_id(rule == GF_QUALITY_RULE_PRICE_GAP ? "data.quality/price_gap" : "data.quality/currency",
+    gf_record_id(rule == GF_QUALITY_RULE_PRICE_GAP ? "data.quality/price_gap"
+                                                   : "data.quality/currency",
                  call->view->entity, start, 1, record.record_id);
     return gf_out_emit(call->out, GF_TOPIC_DATA_QUALITY, &record);
 }

@@ -20,7 +20,8 @@ struct tariff_call {
 /* A slot to announce, and why. */
 struct tariff_case {
     struct slot slot;
-    const struct gf_tariff_terms *plan; /* in force all through the slot, or at its start for a withdrawal */
+    const struct gf_tariff_terms
+        *plan; /* in force all through the slot, or at its start for a withdrawal */
     struct gf_price base;
     int32_t band;
     struct policy_signals signals;
@@ -29,18 +30,19 @@ struct tariff_case {
     bool has_wholesale;
 };
 
-/* Emits the verdict's price for the slot, as the next version of it, and remembers it. Errors: GF_E_FULL. */
+/* Emits the verdict's price for the slot, as the next version of it, and remembers it. Errors:
+ * GF_E_FULL. */
 GF_MUST_USE enum gf_rc announce_adjustment(struct tariff_call *call, const struct tariff_case *item,
                                            const struct guard_verdict *verdict);
 
-/* Takes back what was announced and leaves the notice, the latest first, so that no ramp rises in between.
- * With `plan`, only slots that this version is in force for (all, when it no longer offers the tariff here).
- * Errors: GF_E_FULL. */
-GF_MUST_USE enum gf_rc announce_withdrawal(struct tariff_call *call, const struct gf_tariff_plan *plan,
-                                           const char *reason);
+/* Takes back what was announced and leaves the notice, the latest first, so that no ramp rises in
+ * between. With `plan`, only slots that this version is in force for (all, when it no longer offers
+ * the tariff here). Errors: GF_E_FULL. */
+GF_MUST_USE enum gf_rc announce_withdrawal(struct tariff_call *call,
+                                           const struct gf_tariff_plan *plan, const char *reason);
 
 /* Emits a finding about prices. Errors: GF_E_FULL. */
-GF_MUST_USE enum gf_rc announce_quality(struct tariff_call *call, int32_t rule, struct gf_time start,
-                                        int64_t length_s, int64_t count);
+GF_MUST_USE enum gf_rc announce_quality(struct tariff_call *call, int32_t rule,
+                                        struct gf_time start, int64_t length_s, int64_t count);
 
 #endif

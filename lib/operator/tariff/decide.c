@@ -4,7 +4,8 @@
 
 /* The mean price of the slot; false where not all of it is known. */
 static bool
-slot_wholesale(const struct tariff_call *call, struct gf_span market, struct slot slot, struct gf_price *out)
+slot_wholesale(const struct tariff_call *call, struct gf_span market, struct slot slot,
+               struct gf_price *out)
 {
     __int128 sum = 0;
     for (int64_t us = slot.start.us; us < slot.end.us;) {
@@ -22,7 +23,8 @@ slot_wholesale(const struct tariff_call *call, struct gf_span market, struct slo
     return true;
 }
 
-/* Where the price stands among those of `history` before the slot. False when that is too short to tell. */
+/* Where the price stands among those of `history` before the slot. False when that is too short to
+ * tell. */
 static bool
 ranks_of(const struct tariff_call *call, struct gf_span market, const struct tariff_case *item,
          struct policy_signals *signals)
@@ -33,26 +35,27 @@ ranks_of(const struct tariff_call *call, struct gf_span market, const struct tar
     }
     const int64_t price = signals->wholesale.e8_per_kwh;
     int64_t spread = 0;
-    if (gf_muldiv(price < 0 ? -price : price, call->params->spread_ppm, POLICY_FACTOR_ONE, &spread) !=
-        GF_OK) {
+    if (gf_muldiv(price < 0 ? -price : price, call->params->spread_ppm, POLICY_FACTOR_ONE,
+                  &spread) != GF_OK) {
         return false;
     }
     const struct gf_time to = item->slot.start, from = gf_time_sub(to, call->params->history);
     uint32_t count = 0, cheaper = 0;
-    gf_reference_price_rank(call->view->reference, market, from, to, (struct gf_price){price + spread + 1},
-                            &count, &cheaper);
+    gf_reference_price_rank(call->view->reference, market, from, to,
+                            (struct gf_price){price + spread + 1}, &count, &cheaper);
     if (count == 0) {
         return false;
     }
     signals->rank_low = (double)cheaper / count;
-    gf_reference_price_rank(call->view->reference, market, from, to, (struct gf_price){price - spread},
-                            &count, &cheaper);
+    gf_reference_price_rank(call->view->reference, market, from, to,
+                            (struct gf_price){price - spread}, &count, &cheaper);
     signals->rank_high = (double)cheaper / count;
     return true;
 }
 
 static void
-supply_signals(const struct tariff_call *call, const struct gf_supply *supply, struct policy_signals *signals)
+supply_signals(const struct tariff_call *call, const struct gf_supply *supply,
+               struct policy_signals *signals)
 {
     signals->load_share = NAN;
     signals->high_share = NAN;
@@ -77,8 +80,8 @@ supply_signals(const struct tariff_call *call, const struct gf_supply *supply, s
 static enum gf_rc
 slot_decide(struct tariff_call *call, struct tariff_case *item)
 {
-    enum gf_rc rc =
-        gf_muldiv(item->base.e8_per_kwh, item->wish.factor_ppm, POLICY_FACTOR_ONE, &item->wanted.e8_per_kwh);
+    enum gf_rc rc = gf_muldiv(item->base.e8_per_kwh, item->wish.factor_ppm, POLICY_FACTOR_ONE,
+                              &item->wanted.e8_per_kwh);
     struct guard_verdict verdict = {.held = GUARD_NONE};
     if (rc == GF_OK) {
         const struct guard_case guard = {.params = call->params,
@@ -92,12 +95,14 @@ slot_decide(struct tariff_call *call, struct tariff_case *item)
         rc = guard_apply(&guard, &verdict);
     }
     if (rc != GF_OK) {
-        return gf_out_fail(call->out, rc, "tariff: base price %lld times factor %lld is out of range",
+        return gf_out_fail(call->out, rc,
+                           "tariff: base price %lld times factor %lld is out of range",
                            (long long)item->base.e8_per_kwh, (long long)item->wish.factor_ppm);
     }
     const int32_t index = slot_find(&call->state->ring, item->slot);
     const bool is_moved = index >= 0 && slot_deviation(&call->state->ring.items[index]) != 0;
-    const int64_t standing = is_moved ? call->state->ring.items[index].price_e8 : item->base.e8_per_kwh;
+    const int64_t standing =
+        is_moved ? call->state->ring.items[index].price_e8 : item->base.e8_per_kwh;
     if (verdict.held != GUARD_NONE) {
         call->state->held[verdict.held] += item->wanted.e8_per_kwh != standing;
         return GF_OK;
@@ -105,12 +110,14 @@ slot_decide(struct tariff_call *call, struct tariff_case *item)
     return verdict.price.e8_per_kwh == standing ? GF_OK : announce_adjustment(call, item, &verdict);
 }
 
-/* The plan that is in force all through the slot, may be moved and belongs to the market; else NULL. */
+/* The plan that is in force all through the slot, may be moved and belongs to the market; else
+ * NULL. */
 static const struct gf_tariff_terms *
 slot_plan(const struct tariff_call *call, struct gf_span market, struct slot slot)
 {
     const struct gf_reference *const reference = call->view->reference;
-    const struct gf_tariff_terms *const plan = gf_reference_plan(reference, call->tariff_id, slot.start);
+    const struct gf_tariff_terms *const plan =
+        gf_reference_plan(reference, call->tariff_id, slot.start);
     if (plan == NULL || !plan->is_dynamic || !gf_span_equal(gf_span_text(plan->zone), market) ||
         gf_reference_plan(reference, call->tariff_id, (struct gf_time){slot.end.us - 1}) != plan) {
         return NULL;
@@ -118,16 +125,17 @@ slot_plan(const struct tariff_call *call, struct gf_span market, struct slot slo
     return plan;
 }
 
-/* Decides one slot at the given wholesale price. `supply_at`: when to ask for the supply if the slot has none
- * yet. */
+/* Decides one slot at the given wholesale price. `supply_at`: when to ask for the supply if the
+ * slot has none yet. */
 static enum gf_rc
-slot_consider(struct tariff_call *call, struct gf_span market, struct slot slot, struct gf_price wholesale,
-              struct gf_time supply_at)
+slot_consider(struct tariff_call *call, struct gf_span market, struct slot slot,
+              struct gf_price wholesale, struct gf_time supply_at)
 {
-    struct tariff_case item = {.slot = slot,
-                               .plan = slot_plan(call, market, slot),
-                               .signals = {.wholesale = wholesale, .rank_low = NAN, .rank_high = NAN},
-                               .has_wholesale = true};
+    struct tariff_case item = {
+        .slot = slot,
+        .plan = slot_plan(call, market, slot),
+        .signals = {.wholesale = wholesale, .rank_low = NAN, .rank_high = NAN},
+        .has_wholesale = true};
     if (item.plan == NULL || call->state->is_withdrawn) {
         return GF_OK;
     }
@@ -165,7 +173,8 @@ decide_next_slot(struct tariff_call *call, struct gf_span market, const struct g
     const struct gf_time end = {tick->start.us + interval_us};
     const struct slot late = {.start = {end.us - (slot.end.us - slot.start.us)}, .end = end};
     struct gf_price wholesale = tick->price;
-    if (!slot_wholesale(call, market, late, &wholesale)) { /* a gap: the price that is there must do */
+    if (!slot_wholesale(call, market, late,
+                        &wholesale)) { /* a gap: the price that is there must do */
         wholesale = tick->price;
     }
     return slot_consider(call, market, slot, wholesale, tick->start);

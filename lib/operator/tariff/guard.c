@@ -54,7 +54,8 @@ price_move(struct guard_verdict *verdict, enum guard_rule rule, int64_t price)
 }
 
 static void
-price_narrow(struct guard_verdict *verdict, enum guard_rule rule, struct bounds *bounds, struct bounds by)
+price_narrow(struct guard_verdict *verdict, enum guard_rule rule, struct bounds *bounds,
+             struct bounds by)
 {
     bounds->low = by.low > bounds->low ? by.low : bounds->low;
     bounds->high = by.high < bounds->high ? by.high : bounds->high;
@@ -81,7 +82,8 @@ spread_take(struct bounds *spread, int64_t price)
     spread->high = price > spread->high ? price : spread->high;
 }
 
-/* Cheapest and dearest price of a local day: the plan's bands and what is announced besides `self`. */
+/* Cheapest and dearest price of a local day: the plan's bands and what is announced besides `self`.
+ */
 static struct bounds
 day_spread(const struct guard_case *guard, int32_t day, int32_t self)
 {
@@ -92,7 +94,8 @@ day_spread(const struct guard_case *guard, int32_t day, int32_t self)
     gf_tariff_band_at(plan, 0, is_weekend, &name, &price);
     struct bounds spread = {.low = price.e8_per_kwh, .high = price.e8_per_kwh};
     for (uint32_t i = 0; i < 2 * plan->band_count; i++) { /* the price changes at edges only */
-        const uint32_t minute = i % 2 == 0 ? plan->bands[i / 2].from_minute : plan->bands[i / 2].to_minute;
+        const uint32_t minute =
+            i % 2 == 0 ? plan->bands[i / 2].from_minute : plan->bands[i / 2].to_minute;
         if (minute < 1440) {
             gf_tariff_band_at(plan, minute, is_weekend, &name, &price);
             spread_take(&spread, price.e8_per_kwh);
@@ -102,8 +105,8 @@ day_spread(const struct guard_case *guard, int32_t day, int32_t self)
                          day_to = gf_day_start(guard->zone, day + 1);
     for (uint32_t i = 0; i < guard->ring->count; i++) {
         const struct slot other = slot_of(&guard->ring->items[i]);
-        if ((int32_t)i != self && slot_deviation(&guard->ring->items[i]) != 0 && other.start.us < day_to.us &&
-            other.end.us > day_from.us) {
+        if ((int32_t)i != self && slot_deviation(&guard->ring->items[i]) != 0 &&
+            other.start.us < day_to.us && other.end.us > day_from.us) {
             spread_take(&spread, guard->ring->items[i].price_e8);
         }
     }
@@ -145,8 +148,8 @@ ratio_apply(const struct guard_case *guard, int32_t self, struct guard_verdict *
 
 /* Goes to the nearest price that the slots before and after allow; false where there is none. */
 static bool
-ramp_apply(const struct guard_case *guard, int32_t self, struct guard_verdict *verdict, struct bounds bounds,
-           int64_t step)
+ramp_apply(const struct guard_case *guard, int32_t self, struct guard_verdict *verdict,
+           struct bounds bounds, int64_t step)
 {
     const int32_t before = slot_find_end(guard->ring, guard->slot.start, self);
     const int32_t after = slot_find_start(guard->ring, guard->slot.end, self);
@@ -189,8 +192,9 @@ dwell_holds(const struct guard_case *guard, int32_t self)
             continue;
         }
         const struct slot other = slot_of(&guard->ring->items[i]);
-        const int64_t gap_us = other.start.us >= guard->slot.end.us ? other.start.us - guard->slot.end.us
-                                                                    : guard->slot.start.us - other.end.us;
+        const int64_t gap_us = other.start.us >= guard->slot.end.us
+                                   ? other.start.us - guard->slot.end.us
+                                   : guard->slot.start.us - other.end.us;
         if (gap_us < 0) { /* overlap: the slots were cut otherwise before */
             return false;
         }
@@ -260,7 +264,8 @@ hold_of(const struct guard_case *guard, int32_t self, struct gf_price price)
     if (self < 0 && is_base) {
         return GUARD_NONE; /* nothing was announced and nothing is */
     }
-    if (self < 0 ? guard->ring->count == SLOT_COUNT_MAX : guard->ring->items[self].version == UINT16_MAX) {
+    if (self < 0 ? guard->ring->count == SLOT_COUNT_MAX
+                 : guard->ring->items[self].version == UINT16_MAX) {
         return GUARD_ROOM;
     }
     return changes_hold(guard, self, price) ? GUARD_NONE : GUARD_DAY_CHANGES;
@@ -277,7 +282,8 @@ guard_apply(const struct guard_case *guard, struct guard_verdict *out)
         return GF_OK;
     }
     int64_t step = 0;
-    const enum gf_rc rc = gf_muldiv(guard->plan->base.e8_per_kwh, guard->params->step_ppm, PPM, &step);
+    const enum gf_rc rc =
+        gf_muldiv(guard->plan->base.e8_per_kwh, guard->params->step_ppm, PPM, &step);
     if (rc != GF_OK) {
         return rc;
     }
@@ -288,7 +294,8 @@ guard_apply(const struct guard_case *guard, struct guard_verdict *out)
         return GF_OK;
     }
     const struct bounds limits = bounds;
-    bounds = (struct bounds){.low = INT64_MIN, .high = guard->plan->is_protected ? base : INT64_MAX};
+    bounds =
+        (struct bounds){.low = INT64_MIN, .high = guard->plan->is_protected ? base : INT64_MAX};
     price_narrow(out, GUARD_PROTECTED, &bounds, bounds);
     price_narrow(out, GUARD_FLOOR, &bounds, (struct bounds){.low = limits.low, .high = INT64_MAX});
     price_narrow(out, GUARD_CAP, &bounds, (struct bounds){.low = INT64_MIN, .high = limits.high});

@@ -37,7 +37,8 @@ const struct gf_param tariff_params[TARIFF_PARAM_COUNT] = {
      .max = 31536000,
      .is_fold = true},
     {.name = "cheap_rank",
-     .doc = "Cut when at most this share of recent prices was lower (or dearer by no more than the spread).",
+     .doc = "Cut when at most this share of recent prices was lower (or dearer by no more than the "
+            "spread).",
      .unit = NULL,
      .type = GF_PARAM_REAL,
      .offset = offsetof(struct gf_tariff_params, cheap_rank),
@@ -91,7 +92,8 @@ const struct gf_param tariff_params[TARIFF_PARAM_COUNT] = {
      .max = 1,
      .is_fold = true},
     {.name = "high_peak",
-     .doc = "Where capacity is not known: raise when demand is at least this share of its highest of late.",
+     .doc = "Where capacity is not known: raise when demand is at least this share of its highest "
+            "of late.",
      .unit = NULL,
      .type = GF_PARAM_REAL,
      .offset = offsetof(struct gf_tariff_params, high_peak),
@@ -100,13 +102,15 @@ const struct gf_param tariff_params[TARIFF_PARAM_COUNT] = {
      .max = 1,
      .is_fold = true},
     {.name = "factors",
-     .doc = "The factors the policy picks from, at most nine; the stronger the reason, the further from "
+     .doc = "The factors the policy picks from, at most nine; the stronger the reason, the further "
+            "from "
             "1,000,000.",
      .unit = NULL,
      .type = GF_PARAM_TABLE,
      .offset = offsetof(struct gf_tariff_params, factors),
      .size = sizeof(struct gf_tariff_factor),
-     .initial = "[{factor_ppm: 550000}, {factor_ppm: 700000}, {factor_ppm: 850000}, {factor_ppm: 1150000}, "
+     .initial = "[{factor_ppm: 550000}, {factor_ppm: 700000}, {factor_ppm: 850000}, {factor_ppm: "
+                "1150000}, "
                 "{factor_ppm: 1300000}, {factor_ppm: 1500000}]",
      .is_fold = true,
      .rows = factor_params,
@@ -150,7 +154,8 @@ const struct gf_param tariff_params[TARIFF_PARAM_COUNT] = {
      .max = 1000000,
      .is_fold = true},
     {.name = "band_ratio_max_ppm",
-     .doc = "Dearest over cheapest price of a local day, at most; the plan's own bands may be wider.",
+     .doc =
+         "Dearest over cheapest price of a local day, at most; the plan's own bands may be wider.",
      .unit = "ppm",
      .type = GF_PARAM_INT,
      .offset = offsetof(struct gf_tariff_params, band_ratio_max_ppm),
@@ -159,7 +164,8 @@ const struct gf_param tariff_params[TARIFF_PARAM_COUNT] = {
      .max = 100000000,
      .is_fold = true},
     {.name = "step_ppm",
-     .doc = "Largest step of the deviation from the plan's price, as a part of the plan's base price.",
+     .doc =
+         "Largest step of the deviation from the plan's price, as a part of the plan's base price.",
      .unit = "ppm",
      .type = GF_PARAM_INT,
      .offset = offsetof(struct gf_tariff_params, step_ppm),

@@ -9,7 +9,8 @@ unit_clamp(double value)
     return value < 0 ? 0 : value > 1 ? 1 : value;
 }
 
-/* How far `value` is beyond `limit`, as a share of the way to `end`; 0 when it is not, or not known. */
+/* How far `value` is beyond `limit`, as a share of the way to `end`; 0 when it is not, or not
+ * known. */
 static double
 strength_of(double value, double limit, double end)
 {
@@ -32,8 +33,8 @@ reason_add(struct policy_wish *wish, const char *code, double value, double limi
         wish->reasons[index] = wish->reasons[index - 1];
         index--;
     }
-    wish->reasons[index] =
-        (struct gf_reason){.code = gf_span_text(code), .value = value, .limit = limit, .weight = weight};
+    wish->reasons[index] = (struct gf_reason){
+        .code = gf_span_text(code), .value = value, .limit = limit, .weight = weight};
 }
 
 void
@@ -44,8 +45,8 @@ policy_reason(struct policy_wish *wish, const char *code)
         (struct gf_reason){.code = gf_span_text(code), .value = NAN, .limit = NAN, .weight = 0};
 }
 
-/* The factors on one side of 1 part (0, 1] evenly; the one nearest 1 comes first. They may stand in any
- * order. */
+/* The factors on one side of 1 part (0, 1] evenly; the one nearest 1 comes first. They may stand in
+ * any order. */
 static int64_t
 factor_of(const struct gf_tariff_params *params, double level)
 {
@@ -83,7 +84,8 @@ policy_choose(const struct gf_tariff_params *params, const struct policy_signals
     const double low = strength_of(signals->rank_low, params->cheap_rank, 0);
     const double high = strength_of(signals->rank_high, params->dear_rank, 1);
     const bool is_cheap_enough = signals->rank_low <= params->surge_rank; /* false for NaN */
-    const double surge = is_cheap_enough ? strength_of(signals->renewable_share, params->surge_share, 1) : 0;
+    const double surge =
+        is_cheap_enough ? strength_of(signals->renewable_share, params->surge_share, 1) : 0;
     const bool has_capacity = !isnan(signals->load_share);
     const double load = has_capacity ? signals->load_share : signals->high_share;
     const double load_limit = has_capacity ? params->load_peak : params->high_peak;

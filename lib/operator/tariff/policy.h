@@ -1,5 +1,5 @@
-/* Policy: what the market, the load and the renewables ask for, as one of the configured factors. Doubles are
- * allowed here, because all they do is choose. */
+/* Policy: what the market, the load and the renewables ask for, as one of the configured factors.
+ * Doubles are allowed here, because all they do is choose. */
 #ifndef GF_OPERATOR_TARIFF_POLICY_H
 #define GF_OPERATOR_TARIFF_POLICY_H
 
@@ -12,7 +12,8 @@
 /* NaN where unknown. */
 struct policy_signals {
     struct gf_price wholesale;
-    double rank_low;        /* share of recent prices that were not dearer than it by more than the spread */
+    double
+        rank_low; /* share of recent prices that were not dearer than it by more than the spread */
     double rank_high;       /* share that were cheaper than it by more than the spread */
     double load_share;      /* demand over capacity */
     double high_share;      /* demand over the highest demand of late */

@@ -13,7 +13,8 @@ floor_mod(int64_t value, int64_t divisor)
     return rest < 0 ? rest + divisor : rest;
 }
 
-/* Seconds of a slot: whole intervals, parts a day evenly, no shorter than `dwell` (at most a day). */
+/* Seconds of a slot: whole intervals, parts a day evenly, no shorter than `dwell` (at most a day).
+ */
 static int64_t
 slot_length_s(int32_t interval_s, struct gf_duration dwell)
 {
@@ -26,7 +27,8 @@ slot_length_s(int32_t interval_s, struct gf_duration dwell)
 }
 
 struct slot
-slot_at(const struct gf_zone *zone, struct gf_time time, int32_t interval_s, struct gf_duration dwell)
+slot_at(const struct gf_zone *zone, struct gf_time time, int32_t interval_s,
+        struct gf_duration dwell)
 {
     assert(interval_s > 0);
     const int64_t length_us = slot_length_s(interval_s, dwell) * GF_US_PER_S;
@@ -39,7 +41,8 @@ struct slot
 slot_of(const struct slot_announced *announced)
 {
     const int64_t start_us = announced->start_minute * GF_US_PER_MINUTE;
-    return (struct slot){.start = {start_us}, .end = {start_us + announced->minutes * GF_US_PER_MINUTE}};
+    return (struct slot){.start = {start_us},
+                         .end = {start_us + announced->minutes * GF_US_PER_MINUTE}};
 }
 
 int64_t
@@ -158,7 +161,8 @@ edges_agree(const struct gf_tariff_terms *plan, int32_t day, uint32_t from, uint
 }
 
 bool
-slot_is_in_one_band(const struct gf_tariff_terms *plan, const struct gf_zone *zone, struct slot slot)
+slot_is_in_one_band(const struct gf_tariff_terms *plan, const struct gf_zone *zone,
+                    struct slot slot)
 {
     const struct gf_time last = {slot.end.us - 1};
     if (gf_zone_offset(zone, slot.start) != gf_zone_offset(zone, last)) {

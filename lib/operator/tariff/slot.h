@@ -1,4 +1,5 @@
-/* Slots: the stretches of time that have one price each, and the ring of those that were announced. */
+/* Slots: the stretches of time that have one price each, and the ring of those that were announced.
+ */
 #ifndef GF_OPERATOR_TARIFF_SLOT_H
 #define GF_OPERATOR_TARIFF_SLOT_H
 
@@ -12,7 +13,8 @@ struct slot {
     struct gf_time start, end;
 };
 
-/* A slot as it was announced. One whose price is its base was taken back; it stays for its version. */
+/* A slot as it was announced. One whose price is its base was taken back; it stays for its version.
+ */
 struct slot_announced {
     uint32_t start_minute; /* since 1970 */
     uint16_t minutes;
@@ -27,7 +29,8 @@ struct slot_ring {
     struct slot_announced items[SLOT_COUNT_MAX];
 };
 
-/* The slot that `time` falls in: the shortest part of a local day that holds `dwell` and whole intervals. */
+/* The slot that `time` falls in: the shortest part of a local day that holds `dwell` and whole
+ * intervals. */
 struct slot slot_at(const struct gf_zone *zone, struct gf_time time, int32_t interval_s,
                     struct gf_duration dwell);
 
@@ -37,7 +40,8 @@ int64_t slot_deviation(const struct slot_announced *announced);
 
 /* Index of the announced slot that is exactly `slot`, or -1. */
 int32_t slot_find(const struct slot_ring *ring, struct slot slot);
-/* Index of the one with a deviation that ends or starts at `time`, or -1. `except` is not looked at. */
+/* Index of the one with a deviation that ends or starts at `time`, or -1. `except` is not looked
+ * at. */
 int32_t slot_find_end(const struct slot_ring *ring, struct gf_time time, int32_t except);
 int32_t slot_find_start(const struct slot_ring *ring, struct gf_time time, int32_t except);
 
@@ -47,12 +51,14 @@ void slot_forget(struct slot_ring *ring, struct gf_time time);
 int32_t slot_insert(struct slot_ring *ring, struct slot_announced announced);
 
 /* Local day and minute of the day. */
-void slot_local(const struct gf_zone *zone, struct gf_time time, int32_t *day_out, uint32_t *minute_out);
+void slot_local(const struct gf_zone *zone, struct gf_time time, int32_t *day_out,
+                uint32_t *minute_out);
 bool slot_day_is_weekend(int32_t local_day);
 /* The plan's band and price at `time`. */
 void slot_band(const struct gf_tariff_terms *plan, const struct gf_zone *zone, struct gf_time time,
                int32_t *name_out, struct gf_price *price_out);
 /* Whether the plan's price stays the same all through `slot`, and the clocks too. */
-bool slot_is_in_one_band(const struct gf_tariff_terms *plan, const struct gf_zone *zone, struct slot slot);
+bool slot_is_in_one_band(const struct gf_tariff_terms *plan, const struct gf_zone *zone,
+                         struct slot slot);
 
 #endif

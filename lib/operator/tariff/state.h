@@ -1,5 +1,5 @@
-/* What the tariff operator remembers of one `tariff|area`. All zeros at first, and with the zone's first
- * price again when the plan moves to another zone. */
+/* What the tariff operator remembers of one `tariff|area`. All zeros at first, and with the zone's
+ * first price again when the plan moves to another zone. */
 #ifndef GF_OPERATOR_TARIFF_STATE_H
 #define GF_OPERATOR_TARIFF_STATE_H
 

@@ -10,7 +10,8 @@
 
 #define DEMAND_FADE_DAYS 60
 
-/* Notices a gap behind the newest price and remembers the newest; `is_newest_out` says whether this is it. */
+/* Notices a gap behind the newest price and remembers the newest; `is_newest_out` says whether this
+ * is it. */
 static enum gf_rc
 newest_follow(struct tariff_call *call, const struct gf_price_tick *tick, bool *is_newest_out)
 {
@@ -29,11 +30,12 @@ newest_follow(struct tariff_call *call, const struct gf_price_tick *tick, bool *
         return GF_OK;
     }
     const int64_t count = (gap_us + old_interval_us - 1) / old_interval_us;
-    return announce_quality(call, GF_QUALITY_RULE_PRICE_GAP, (struct gf_time){end_us}, gap_us / GF_US_PER_S,
-                            count);
+    return announce_quality(call, GF_QUALITY_RULE_PRICE_GAP, (struct gf_time){end_us},
+                            gap_us / GF_US_PER_S, count);
 }
 
-/* Says once that prices come in another currency than the plan's; nothing is decided while they do. */
+/* Says once that prices come in another currency than the plan's; nothing is decided while they do.
+ */
 static enum gf_rc
 currency_check(struct tariff_call *call, const struct gf_price_tick *tick, bool *differs_out)
 {
@@ -43,7 +45,8 @@ currency_check(struct tariff_call *call, const struct gf_price_tick *tick, bool 
         plan = gf_reference_plan(call->view->reference, call->tariff_id, call->now);
     }
     const bool differed = call->state->currency_differs != 0;
-    *differs_out = plan != NULL && memcmp(plan->currency, tick->currency, sizeof tick->currency) != 0;
+    *differs_out =
+        plan != NULL && memcmp(plan->currency, tick->currency, sizeof tick->currency) != 0;
     call->state->currency_differs = *differs_out;
     return *differs_out && !differed
                ? announce_quality(call, GF_QUALITY_RULE_CURRENCY, tick->start, tick->interval_s, 1)
@@ -59,7 +62,8 @@ zone_follow(struct tariff_state *state, struct gf_span market)
         return;
     }
     memset(state->zone, 0, sizeof state->zone);
-    memcpy(state->zone, market.data, market.size < sizeof state->zone ? market.size : sizeof state->zone - 1);
+    memcpy(state->zone, market.data,
+           market.size < sizeof state->zone ? market.size : sizeof state->zone - 1);
     state->newest_interval_s = 0;
     state->newest_start_us = 0;
     state->demand_high_kw = 0;
@@ -72,7 +76,8 @@ price_on(struct tariff_call *call, const struct gf_market_price *record)
 {
     const struct gf_price_tick *const tick =
         gf_reference_price(call->view->reference, record->zone, record->interval_start);
-    if (tick == NULL || tick->start.us != record->interval_start.us || tick->version != record->version) {
+    if (tick == NULL || tick->start.us != record->interval_start.us ||
+        tick->version != record->version) {
         return GF_OK; /* a newer version is known */
     }
     zone_follow(call->state, record->zone);
@@ -84,7 +89,8 @@ price_on(struct tariff_call *call, const struct gf_market_price *record)
     if (rc != GF_OK || currency_differs) {
         return rc;
     }
-    const struct slot slot = slot_at(call->zone, tick->start, tick->interval_s, call->params->dwell);
+    const struct slot slot =
+        slot_at(call->zone, tick->start, tick->interval_s, call->params->dwell);
     if (slot.start.us < gf_time_add(call->now, call->params->notice).us) {
         return is_newest ? decide_next_slot(call, record->zone, tick) : GF_OK;
     }
@@ -146,7 +152,8 @@ plan_on(struct tariff_call *call, const struct gf_tariff_plan *record)
 static enum gf_rc
 control_on(struct tariff_call *call, const struct gf_control *record)
 {
-    const bool is_stopped = gf_reference_is_frozen(call->view->reference, call->tariff_id, call->area_id);
+    const bool is_stopped =
+        gf_reference_is_frozen(call->view->reference, call->tariff_id, call->area_id);
     return is_stopped && record->kind == GF_CONTROL_KIND_KILL_SWITCH
                ? announce_withdrawal(call, NULL, "KILL_SWITCH")
                : GF_OK;
@@ -201,8 +208,8 @@ static void GF_PRINTF(4, 5) text_add(char *text, size_t size, size_t *used, cons
 {
     va_list arguments;
     va_start(arguments, format);
-    const int length =
-        vsnprintf(*used < size ? text + *used : NULL, *used < size ? size - *used : 0, format, arguments);
+    const int length = vsnprintf(*used < size ? text + *used : NULL,
+                                 *used < size ? size - *used : 0, format, arguments);
     va_end(arguments);
     *used += length > 0 ? (size_t)length : 0;
 }
@@ -218,7 +225,8 @@ tariff_describe(const struct gf_view *view, const void *state_bytes, char *text_
     const char *separator = "";
     for (uint32_t i = 1; i < GUARD_RULE_COUNT; i++) {
         if (state->held[i] != 0) {
-            text_add(text_out, size, &used, "%s\"%s\": %u", separator, guard_rule_name(i), state->held[i]);
+            text_add(text_out, size, &used, "%s\"%s\": %u", separator, guard_rule_name(i),
+                     state->held[i]);
             separator = ", ";
         }
     }
@@ -229,13 +237,15 @@ tariff_describe(const struct gf_view *view, const void *state_bytes, char *text_
         if (slot.end.us <= view->now.us) {
             continue;
         }
-        char from[GF_TIME_TEXT_SIZE], to[GF_TIME_TEXT_SIZE], price[GF_DECIMAL_SIZE], base[GF_DECIMAL_SIZE];
+        char from[GF_TIME_TEXT_SIZE], to[GF_TIME_TEXT_SIZE], price[GF_DECIMAL_SIZE],
+            base[GF_DECIMAL_SIZE];
         gf_time_print(slot.start, from);
         gf_time_print(slot.end, to);
         gf_decimal_print(state->ring.items[i].price_e8, 8, 2, price, sizeof price);
         gf_decimal_print(state->ring.items[i].base_e8, 8, 2, base, sizeof base);
         text_add(text_out, size, &used,
-                 "%s{\"from\": \"%s\", \"to\": \"%s\", \"price_per_kwh\": %s, \"plan_price_per_kwh\": %s, "
+                 "%s{\"from\": \"%s\", \"to\": \"%s\", \"price_per_kwh\": %s, "
+                 "\"plan_price_per_kwh\": %s, "
                  "\"version\": %u}",
                  separator, from, to, price, base, state->ring.items[i].version);
         separator = ", ";
@@ -246,8 +256,9 @@ tariff_describe(const struct gf_view *view, const void *state_bytes, char *text_
 
 const struct gf_operator gf_op_tariff = {
     .name = "tariff",
-    .doc = "Moves the price of a tariff in an area with wholesale price, load and renewables, inside "
-           "guard-rails.",
+    .doc =
+        "Moves the price of a tariff in an area with wholesale price, load and renewables, inside "
+        "guard-rails.",
     .reads = GF_READS(GF_TOPIC_TARIFF_PLANS) | GF_READS(GF_TOPIC_MARKET_PRICES) |
              GF_READS(GF_TOPIC_SUPPLY_STATE) | GF_READS(GF_TOPIC_CONTROL),
     .entity = GF_ENTITY_TARIFF_AREA,

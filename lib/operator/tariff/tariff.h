@@ -1,20 +1,22 @@
-/* Tariff: the price of one tariff in one area for the next slots, moved with the wholesale price, the load
- * and the renewables, inside guard-rails. Never the price of a person. docs/operators/tariff.md tells it at
- * length.
+/* Tariff: the price of one tariff in one area for the next slots, moved with the wholesale price,
+ * the load and the renewables, inside guard-rails. Never the price of a person.
+ * docs/operators/tariff.md tells it at length.
  *
- * A slot is a stretch of one market interval, or of several where they are shorter than `dwell`; slots lie on
- * the local day. An adjustment is the price of exactly one slot. A slot without one, or whose newest version
- * says RETURN, has the plan's own price, so when gridfold falls silent every price falls back to the plan:
- * nothing has to be taken back, and no timer is needed. Only differences from what was announced are emitted.
+ * A slot is a stretch of one market interval, or of several where they are shorter than `dwell`;
+ * slots lie on the local day. An adjustment is the price of exactly one slot. A slot without one,
+ * or whose newest version says RETURN, has the plan's own price, so when gridfold falls silent
+ * every price falls back to the plan: nothing has to be taken back, and no timer is needed. Only
+ * differences from what was announced are emitted.
  *
- * A slot is decided when its own prices are all known (day-ahead markets), and again by a newer version of
- * one; else, in markets whose prices are known only when they hold, by the last price that still leaves the
- * notice. A supply record decides a slot with known prices that has no adjustment yet.
+ * A slot is decided when its own prices are all known (day-ahead markets), and again by a newer
+ * version of one; else, in markets whose prices are known only when they hold, by the last price
+ * that still leaves the notice. A supply record decides a slot with known prices that has no
+ * adjustment yet.
  *
- * The policy picks one of at most nine factors; it may use doubles. The price is the band's price times that
- * factor, in exact arithmetic, and then passes the guard-rails (guard.h). A FREEZE emits nothing; a
- * KILL_SWITCH withdraws (RETURN) what is announced and leaves the notice, then emits nothing. A new version
- * of the plan withdraws likewise. */
+ * The policy picks one of at most nine factors; it may use doubles. The price is the band's price
+ * times that factor, in exact arithmetic, and then passes the guard-rails (guard.h). A FREEZE emits
+ * nothing; a KILL_SWITCH withdraws (RETURN) what is announced and leaves the notice, then emits
+ * nothing. A new version of the plan withdraws likewise. */
 #ifndef GF_OPERATOR_TARIFF_TARIFF_H
 #define GF_OPERATOR_TARIFF_TARIFF_H
 

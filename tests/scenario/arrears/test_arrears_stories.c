@@ -15,7 +15,8 @@
 #define RESIDENTIAL GF_CUSTOMER_CLASS_RESIDENTIAL
 
 static void
-expect_step(struct story *story, int32_t kind, int32_t stage, const char *when, double owed, int32_t days)
+expect_step(struct story *story, int32_t kind, int32_t stage, const char *when, double owed,
+            int32_t days)
 {
     const struct gf_arrears_alert *const alert = expect_alert(story);
     assert_string_equal(gf_arrears_kind_name(alert->kind), gf_arrears_kind_name(kind));
@@ -47,7 +48,8 @@ an_unpaid_invoice_climbs_the_whole_ladder(void **unused)
     assert_int_equal(alert->oldest_due_at.us, at("2026-01-15").us);
     expect_step(&story, GF_ARREARS_KIND_ESCALATION, GF_ARREARS_STAGE_OD60, "2026-03-16", 120, 60);
     expect_step(&story, GF_ARREARS_KIND_ESCALATION, GF_ARREARS_STAGE_OD90, "2026-04-15", 120, 90);
-    expect_step(&story, GF_ARREARS_KIND_WRITE_OFF, GF_ARREARS_STAGE_WRITE_OFF, "2026-07-14", 120, 180);
+    expect_step(&story, GF_ARREARS_KIND_WRITE_OFF, GF_ARREARS_STAGE_WRITE_OFF, "2026-07-14", 120,
+                180);
     story_end(&story);
 }
 
@@ -235,7 +237,7 @@ late_fees_are_exact_to_the_cent(void **unused)
         {0.5, RESIDENTIAL, "2026-01-15", "2026-01-25", 500000},       /* never above the debt */
         {1000, GF_CUSTOMER_CLASS_INDUSTRIAL, "2026-01-15", "2026-01-25", 20000000},
         {1000, GF_CUSTOMER_CLASS_INDUSTRIAL, "2025-12-22", "2026-01-06",
-         36000000},                                                  /* 9 days at 2, then 6 at 3 per mille */
+         36000000}, /* 9 days at 2, then 6 at 3 per mille */
         {1000, RESIDENTIAL, "2020-01-15", "2026-01-25", 1000000000}, /* capped at the debt */
         {9000000000000, RESIDENTIAL, "2026-01-15", "2026-01-25", INT64_C(90000000000000000)},
     };
@@ -249,7 +251,8 @@ late_fees_are_exact_to_the_cent(void **unused)
         features.account.invoices[0].open_micro = micros(cases[i].amount);
         features.account.invoices[0].due_s = (uint32_t)(at(cases[i].due).us / GF_US_PER_S);
         struct gf_money fee = {-1};
-        assert_int_equal(gf_arrears_fee(&params, &features, gf_zone_utc(), at(cases[i].now), &fee), GF_OK);
+        assert_int_equal(gf_arrears_fee(&params, &features, gf_zone_utc(), at(cases[i].now), &fee),
+                         GF_OK);
         if (fee.micro != cases[i].fee_micro) {
             fail_msg("case %zu: fee %lld, expected %lld", i, (long long)fee.micro,
                      (long long)cases[i].fee_micro);

@@ -49,8 +49,8 @@ a_register_that_goes_back_opens_a_case(void **unused)
     given_stand(&story, "M1", "2026-01-03", 1012);
     expect_nothing_else(&story);
     given_stand(&story, "M1", "2026-01-04", 900.5);
-    const struct gf_fraud_flag *const flag =
-        expect_case(&story, GF_CASE_STATE_OPENED, GF_FRAUD_CODE_REGISTER_BACKWARDS, GF_SEVERITY_HIGH, 1);
+    const struct gf_fraud_flag *const flag = expect_case(
+        &story, GF_CASE_STATE_OPENED, GF_FRAUD_CODE_REGISTER_BACKWARDS, GF_SEVERITY_HIGH, 1);
     assert_int_equal(flag->estimated_micro_kwh.micro_kwh, 111500000);
     assert_true(gf_span_equal(flag->method, gf_span_text("register difference")));
     assert_true(gf_span_equal(flag->meter_id, gf_span_text("M1")));
@@ -61,9 +61,9 @@ a_register_that_goes_back_opens_a_case(void **unused)
     given_stand(&story, "M1", "2026-02-02", 980);
     expect_nothing_else(&story);
     given_stand(&story, "M1", "2026-02-04", 985);
-    assert_true(has_reason(
-        expect_case(&story, GF_CASE_STATE_CLOSED, GF_FRAUD_CODE_REGISTER_BACKWARDS, GF_SEVERITY_HIGH, 2),
-        "EVIDENCE_GONE"));
+    assert_true(has_reason(expect_case(&story, GF_CASE_STATE_CLOSED,
+                                       GF_FRAUD_CODE_REGISTER_BACKWARDS, GF_SEVERITY_HIGH, 2),
+                           "EVIDENCE_GONE"));
     story_end(&story);
 }
 
@@ -155,8 +155,8 @@ zeros_after_use_are_flagged_unless_disconnected_or_exporting(void **unused)
         }
         given_days(&story, "2026-01-21", cases[i].days, 0);
         if (cases[i].flags > 0) {
-            const struct gf_fraud_flag *const flag =
-                expect_case(&story, GF_CASE_STATE_OPENED, GF_FRAUD_CODE_ZERO_RUN, GF_SEVERITY_LOW, 1);
+            const struct gf_fraud_flag *const flag = expect_case(
+                &story, GF_CASE_STATE_OPENED, GF_FRAUD_CODE_ZERO_RUN, GF_SEVERITY_LOW, 1);
             assert_int_equal(flag->change_at.us, at("2026-01-21").us);
         }
         story_end(&story);
@@ -206,7 +206,8 @@ peaks_a_month_apart_are_no_case(void **unused)
     story_begin(&story, &gf_op_fraud);
     given_contract(&story, "2026-01-01", RESIDENTIAL, 5000);
     for (uint32_t month = 0; month < 6; month++) {
-        given_reading(&story, (struct gf_time){at("2026-01-02").us + month * 31 * GF_US_PER_DAY}, 3600, 9);
+        given_reading(&story, (struct gf_time){at("2026-01-02").us + month * 31 * GF_US_PER_DAY},
+                      3600, 9);
     }
     story_end(&story);
 }
@@ -222,8 +223,8 @@ a_lasting_drop_is_flagged_with_the_day_it_began(void **unused)
     given_days(&story, "2025-03-02", 12, 4);
     expect_nothing_else(&story);
     given_days(&story, "2025-03-14", 3, 4);
-    const struct gf_fraud_flag *flag =
-        expect_case(&story, GF_CASE_STATE_OPENED, GF_FRAUD_CODE_BASELINE_DROP, GF_SEVERITY_MEDIUM, 1);
+    const struct gf_fraud_flag *flag = expect_case(
+        &story, GF_CASE_STATE_OPENED, GF_FRAUD_CODE_BASELINE_DROP, GF_SEVERITY_MEDIUM, 1);
     assert_true(llabs(flag->change_at.us - at("2025-03-02").us) <= 2 * GF_US_PER_DAY);
     const double estimated_kwh = (double)flag->estimated_micro_kwh.micro_kwh / 1e6;
     assert_true(fabs(estimated_kwh - 14 * 6) < 6);
@@ -236,7 +237,8 @@ a_lasting_drop_is_flagged_with_the_day_it_began(void **unused)
     expect_nothing_else(&story);
     /* Then the use comes back, and a month later the case is closed. */
     given_days(&story, "2025-04-26", 32, 10);
-    flag = expect_case(&story, GF_CASE_STATE_CLOSED, GF_FRAUD_CODE_BASELINE_DROP, GF_SEVERITY_MEDIUM, 2);
+    flag = expect_case(&story, GF_CASE_STATE_CLOSED, GF_FRAUD_CODE_BASELINE_DROP,
+                       GF_SEVERITY_MEDIUM, 2);
     assert_true(has_reason(flag, "EVIDENCE_GONE"));
     assert_memory_equal(flag->case_id, case_id, sizeof case_id);
     assert_true(fabs((double)flag->estimated_micro_kwh.micro_kwh / 1e6 - 55 * 6) < 12);
@@ -273,12 +275,14 @@ missing_days_neither_open_nor_close(void **unused)
     given_contract(&story, "2025-01-01", RESIDENTIAL, 10000);
     given_days(&story, "2025-01-01", 60, 10);
     given_days(&story, "2025-03-02", 15, 4);
-    (void)expect_case(&story, GF_CASE_STATE_OPENED, GF_FRAUD_CODE_BASELINE_DROP, GF_SEVERITY_MEDIUM, 1);
+    (void)expect_case(&story, GF_CASE_STATE_OPENED, GF_FRAUD_CODE_BASELINE_DROP, GF_SEVERITY_MEDIUM,
+                      1);
     /* 45 days without a reading, then 20 normal ones: not a month of clean days yet. */
     given_days(&story, "2025-05-01", 20, 10);
     expect_nothing_else(&story);
     given_days(&story, "2025-05-21", 15, 10);
-    (void)expect_case(&story, GF_CASE_STATE_CLOSED, GF_FRAUD_CODE_BASELINE_DROP, GF_SEVERITY_MEDIUM, 2);
+    (void)expect_case(&story, GF_CASE_STATE_CLOSED, GF_FRAUD_CODE_BASELINE_DROP, GF_SEVERITY_MEDIUM,
+                      2);
     story_end(&story);
 }
 
@@ -326,13 +330,15 @@ more_evidence_joins_the_open_case_of_the_meter(void **unused)
     assert_true(has_reason(flag, "PROTECTED"));
     assert_true(has_reason(flag, "DISPUTED"));
     given_days(&story, "2025-03-13", 8, 0);
-    flag = expect_case(&story, GF_CASE_STATE_UPDATED, GF_FRAUD_CODE_BASELINE_DROP, GF_SEVERITY_MEDIUM, 2);
+    flag = expect_case(&story, GF_CASE_STATE_UPDATED, GF_FRAUD_CODE_BASELINE_DROP,
+                       GF_SEVERITY_MEDIUM, 2);
     assert_true(has_reason(flag, "ZERO_RUN"));
     given_stand(&story, "M1", "2025-03-21T12:00:00Z", 4900);
-    flag = expect_case(&story, GF_CASE_STATE_UPDATED, GF_FRAUD_CODE_REGISTER_BACKWARDS, GF_SEVERITY_HIGH, 3);
+    flag = expect_case(&story, GF_CASE_STATE_UPDATED, GF_FRAUD_CODE_REGISTER_BACKWARDS,
+                       GF_SEVERITY_HIGH, 3);
     assert_true(flag->score > 0.9);
-    assert_true(gf_span_equal(flag->method,
-                              gf_span_text("shortfall against the level before + register difference")));
+    assert_true(gf_span_equal(
+        flag->method, gf_span_text("shortfall against the level before + register difference")));
     given_days(&story, "2025-03-21", 10, 0);
     story_end(&story);
 }

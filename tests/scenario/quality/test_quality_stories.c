@@ -22,13 +22,14 @@ static void
 given_hours(struct story *story, const char *day, int64_t from, int64_t to)
 {
     for (int64_t i = from; i < to; i++) {
-        assert_int_equal(given_reading(story, hour(day, i), HOUR_S, 0.5 + 0.01 * (double)(i % 24)), GF_OK);
+        assert_int_equal(given_reading(story, hour(day, i), HOUR_S, 0.5 + 0.01 * (double)(i % 24)),
+                         GF_OK);
     }
 }
 
 static enum gf_rc
-given_odd_reading(struct story *story, const char *meter, struct gf_time start, double kwh, int32_t quality,
-                  int32_t status_bits)
+given_odd_reading(struct story *story, const char *meter, struct gf_time start, double kwh,
+                  int32_t quality, int32_t status_bits)
 {
     const struct gf_meter_reading reading = {
         .meter_id = gf_span_text(meter),
@@ -41,8 +42,8 @@ given_odd_reading(struct story *story, const char *meter, struct gf_time start, 
         .status_bits = status_bits,
         .source = GF_READING_SOURCE_HEADEND,
     };
-    return story_event(story, GF_TOPIC_METER_READINGS, (struct gf_time){start.us + HOUR_S * GF_US_PER_S},
-                       &reading);
+    return story_event(story, GF_TOPIC_METER_READINGS,
+                       (struct gf_time){start.us + HOUR_S * GF_US_PER_S}, &reading);
 }
 
 static const struct gf_data_quality *
@@ -120,7 +121,9 @@ replacing_to_and_fro_makes_records_of_their_own(void **unused)
         given_odd_reading(&story, "M1", hour("2026-01-02", 8), i % 2 == 0 ? 1.5 : 2.5,
                           GF_READING_QUALITY_ACTUAL, 0);
         memcpy(ids[i],
-               expect_rule(&story, GF_QUALITY_RULE_V25_REPLACED, GF_QUALITY_ACTION_REPLACED)->record_id, 16);
+               expect_rule(&story, GF_QUALITY_RULE_V25_REPLACED, GF_QUALITY_ACTION_REPLACED)
+                   ->record_id,
+               16);
         for (uint32_t before = 0; before < i; before++) {
             assert_memory_not_equal(ids[i], ids[before], 16);
         }
@@ -162,7 +165,8 @@ a_value_beyond_the_connection_is_said_once_a_day(void **unused)
     const struct gf_data_quality *finding =
         expect_rule(&story, GF_QUALITY_RULE_V16_PHYSICAL_CAP, GF_QUALITY_ACTION_FLAGGED);
     assert_int_equal(finding->count, 1);
-    /* The interval that ends at midnight is decided in the new day, and stands for those held back. */
+    /* The interval that ends at midnight is decided in the new day, and stands for those held back.
+     */
     finding = expect_rule(&story, GF_QUALITY_RULE_V16_PHYSICAL_CAP, GF_QUALITY_ACTION_FLAGGED);
     assert_int_equal(finding->count, 22); /* one of the 23 was just within the limit */
     assert_int_equal(finding->decided_at.us, at("2026-01-03").us);
@@ -177,12 +181,14 @@ bad_status_bits_mask_and_harmless_ones_do_not(void **unused)
     begin_with_contract(&story);
     static const int32_t harmless[] = {8, 16, 32, 64};
     for (int64_t i = 0; i < 4; i++) {
-        given_odd_reading(&story, "M1", hour("2026-01-02", i), 1, GF_READING_QUALITY_ACTUAL, harmless[i]);
+        given_odd_reading(&story, "M1", hour("2026-01-02", i), 1, GF_READING_QUALITY_ACTUAL,
+                          harmless[i]);
     }
     expect_nothing_else(&story);
     static const int32_t bad[] = {1, 2, 4, 128};
     for (int64_t i = 0; i < 4; i++) {
-        given_odd_reading(&story, "M1", hour("2026-01-03", 24 * i), 1, GF_READING_QUALITY_ACTUAL, bad[i]);
+        given_odd_reading(&story, "M1", hour("2026-01-03", 24 * i), 1, GF_READING_QUALITY_ACTUAL,
+                          bad[i]);
         (void)expect_rule(&story, GF_QUALITY_RULE_V02_GAP, GF_QUALITY_ACTION_MASKED);
         (void)expect_rule(&story, GF_QUALITY_RULE_V21_STATUS, GF_QUALITY_ACTION_MASKED);
     }
@@ -200,7 +206,8 @@ a_register_that_goes_back_is_said_with_both_stands(void **unused)
     given_stand(&story, "M2", "2026-01-04", 900);
     const struct gf_data_quality *const finding =
         expect_rule(&story, GF_QUALITY_RULE_V07_REGISTER_DECREASE, GF_QUALITY_ACTION_FLAGGED);
-    assert_int_equal(finding->old_micro_kwh.micro_kwh, 1010000000); /* the multiplier of 40 taken out */
+    assert_int_equal(finding->old_micro_kwh.micro_kwh,
+                     1010000000); /* the multiplier of 40 taken out */
     assert_int_equal(finding->new_micro_kwh.micro_kwh, 900000000);
     assert_int_equal(finding->interval_s, 0);
     assert_true(gf_span_equal(finding->meter_id, gf_span_text("M2")));
@@ -237,7 +244,8 @@ a_week_without_a_contract_is_said_once(void **unused)
     given_days(&story, "2026-01-07", 24, 5);
     const struct gf_data_quality *const finding =
         expect_rule(&story, GF_QUALITY_RULE_V12_NO_CONTRACT, GF_QUALITY_ACTION_FLAGGED);
-    assert_int_equal(finding->decided_at.us, at("2026-01-09").us); /* first reading decided on 2 January */
+    assert_int_equal(finding->decided_at.us,
+                     at("2026-01-09").us); /* first reading decided on 2 January */
     given_contract(&story, "2026-02-01", GF_CUSTOMER_CLASS_RESIDENTIAL, 5000);
     given_days(&story, "2026-02-01", 5, 5);
     (void)expect_rule(&story, GF_QUALITY_RULE_V02_GAP, GF_QUALITY_ACTION_MASKED);

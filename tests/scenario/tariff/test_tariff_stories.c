@@ -19,8 +19,8 @@
 #define CHEAP   (-1000000)          /* -10 EUR/MWh */
 #define DEAR    20000000            /* 200 EUR/MWh */
 
-/* given   a dynamic plan at 0.30 EUR/kWh and five days of prices around 30 EUR/MWh (one hour in twelve rather
- * higher) */
+/* given   a dynamic plan at 0.30 EUR/kWh and five days of prices around 30 EUR/MWh (one hour in
+ * twelve rather higher) */
 static int
 given_quiet_days(void **state)
 {
@@ -28,7 +28,8 @@ given_quiet_days(void **state)
     assert_int_equal(world_plan(world, START_S), GF_OK);
     for (int64_t hour = 0; hour < 5 * 24; hour++) {
         const int64_t price = hour % 12 == 0 ? NORMAL + NORMAL / 12 : NORMAL;
-        assert_int_equal(world_price(world, START_S, START_S + hour * HOUR_S, 3600, price, 1), GF_OK);
+        assert_int_equal(world_price(world, START_S, START_S + hour * HOUR_S, 3600, price, 1),
+                         GF_OK);
     }
     assert_int_equal(world_count(world), 0);
     *state = world;
@@ -93,14 +94,15 @@ prices_move_the_tariff(void **state)
         int64_t price;
         const char *reason;
     } cases[] = {
-        {"far below all: cut as far as the ramp allows", CHEAP, 1, GF_ADJUSTMENT_DIRECTION_CUT, 21000000,
-         "WHOLESALE_LOW"},
-        {"far above all: raise as far as the ramp allows", DEAR, 1, GF_ADJUSTMENT_DIRECTION_RAISE, 39000000,
-         "WHOLESALE_HIGH"},
-        {"as always: nothing", NORMAL, 0, 0, 0, NULL},
-        {"a little lower than all: nothing, it is inside the spread", NORMAL - NORMAL / 20, 0, 0, 0, NULL},
-        {"the harshest price of a real market: the same raise", 1550000000, 1, GF_ADJUSTMENT_DIRECTION_RAISE,
+        {"far below all: cut as far as the ramp allows", CHEAP, 1, GF_ADJUSTMENT_DIRECTION_CUT,
+         21000000, "WHOLESALE_LOW"},
+        {"far above all: raise as far as the ramp allows", DEAR, 1, GF_ADJUSTMENT_DIRECTION_RAISE,
          39000000, "WHOLESALE_HIGH"},
+        {"as always: nothing", NORMAL, 0, 0, 0, NULL},
+        {"a little lower than all: nothing, it is inside the spread", NORMAL - NORMAL / 20, 0, 0, 0,
+         NULL},
+        {"the harshest price of a real market: the same raise", 1550000000, 1,
+         GF_ADJUSTMENT_DIRECTION_RAISE, 39000000, "WHOLESALE_HIGH"},
         {"and the lowest: the same cut", -100000000, 1, GF_ADJUSTMENT_DIRECTION_CUT, 21000000,
          "WHOLESALE_LOW"},
     };
@@ -136,7 +138,8 @@ static void
 renewables_surge_and_the_price_is_cut(void **state)
 {
     struct tariff_world *const world = *state;
-    assert_int_equal(world_supply(world, noon(), at(13), 3600, 50000000, 80000000, 45000000), GF_OK);
+    assert_int_equal(world_supply(world, noon(), at(13), 3600, 50000000, 80000000, 45000000),
+                     GF_OK);
     assert_int_equal(world_price(world, noon(), at(13), 3600, NORMAL * 8 / 10, 1), GF_OK);
     assert_int_equal(world_count(world), 1);
     const struct gf_tariff_adjustment *const record = world_adjustment(world, 0);
@@ -145,7 +148,8 @@ renewables_surge_and_the_price_is_cut(void **state)
     assert_true(fabs(record->load_share - 0.625) < 1e-9);
     bool is_surplus = false;
     for (uint32_t i = 0; i < record->reasons.count; i++) {
-        is_surplus = is_surplus || gf_span_equal(record->reasons.items[i].code, gf_span_text("RES_SURPLUS"));
+        is_surplus =
+            is_surplus || gf_span_equal(record->reasons.items[i].code, gf_span_text("RES_SURPLUS"));
     }
     assert_true(is_surplus);
 }
@@ -219,7 +223,8 @@ limits_of_the_plan_win(void **state)
         assert_int_equal(world_price(world, noon(), at(13), 3600, cases[i].wholesale, 1), GF_OK);
         assert_int_equal(world_count(world), cases[i].price != 0);
         if (cases[i].price != 0) {
-            assert_int_equal(world_adjustment(world, 0)->price_e8_per_kwh.e8_per_kwh, cases[i].price);
+            assert_int_equal(world_adjustment(world, 0)->price_e8_per_kwh.e8_per_kwh,
+                             cases[i].price);
             expect_hit(world_adjustment(world, 0), cases[i].hit);
         }
     }
@@ -244,7 +249,8 @@ static void
 changes_of_a_day_run_out(void **state)
 {
     struct tariff_world *const world = *state;
-    for (int64_t hour = 1; hour < 24; hour += 2) { /* each hour alone: a change there and one back */
+    for (int64_t hour = 1; hour < 24;
+         hour += 2) { /* each hour alone: a change there and one back */
         assert_int_equal(world_price(world, noon(), at(hour), 3600, CHEAP, 1), GF_OK);
     }
     assert_int_equal(world_count(world), 4);
@@ -357,7 +363,8 @@ prices_in_another_currency_decide_nothing(void **state)
     assert_int_equal(world_count(world), 1);
 }
 
-/* given a market of five-minute prices known at their end, then the slot of an hour is decided once, in time
+/* given a market of five-minute prices known at their end, then the slot of an hour is decided
+ * once, in time
  */
 static void
 five_minute_prices_decide_the_next_hour_once(void **state)

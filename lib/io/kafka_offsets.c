@@ -1,0 +1,70 @@
+#include <assert.h>
+
+#include "io/kafka_offsets.h"
+
+#define RETRY_WAIT_MS 50
+
+/* rd_kafka_query_watermark_offsets of librdkafka 2.0.2 would wait for ever for a broker that is
+ * down. */
+enum gf_rc
+gf_kafka_offsets_query(struct gf_kafka_client *client, rd_kafka_topic_partition_list_t *list,
+                       int64_t time_ms, struct gf_error *error)
+{
+    const int64_t deadline_us =
+        gf_kafka_now_us() + (int64_t)gf_kafka_timeout_ms(client->config) * 1000;
+    for (;;) {
+        const int64_t left_ms = (deadline_us - gf_kafka_now_us()) / 1000;
+        for (int index = 0; index < list->cnt; index++) {
+            list->elems[index].offset = time_ms;
+            list->elems[index].err = RD_KAFKA_RESP_ERR_NO_ERROR;
+        }
+        rd_kafka_resp_err_t code =
+            rd_kafka_offsets_for_times(client->handle, list, left_ms < 1 ? 1 : (int)left_ms);
+        const rd_kafka_topic_partition_t *failed = &list->elems[0];
+        for (int index = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && index < list->cnt; index++) {
+            failed = &list->elems[index];
+            code = failed->err;
+        }
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            gf_kafka_client_heard(client);
+            return GF_OK;
+        }
+        if (gf_kafka_rc(code) != GF_E_UNAVAILABLE || gf_kafka_now_us() >= deadline_us) {
+            return gf_kafka_fail(client, code, error, "ends of %s/%d", failed->topic,
+                                 failed->partition);
+        }
+        rd_kafka_poll(client->handle, RETRY_WAIT_MS);
+    }
+}
+
+enum gf_rc
+gf_kafka_offset_query(struct gf_kafka_client *client, const char *name, uint32_t partition,
+                      int64_t time_ms, int64_t *offset_out, struct gf_error *error)
+{
+    rd_kafka_topic_partition_list_t *const list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, name, (int32_t)partition);
+    const enum gf_rc rc = gf_kafka_offsets_query(client, list, time_ms, error);
+    *offset_out = rc == GF_OK ? list->elems[0].offset : *offset_out;
+    rd_kafka_topic_partition_list_destroy(list);
+    return rc;
+}
+
+enum gf_rc
+gf_kafka_ends_query(struct gf_kafka_client *client, const char *name, uint32_t partition,
+                    int64_t *first_out, int64_t *end_out, struct gf_error *error)
+{
+    int64_t first = 0, end = 0;
+    enum gf_rc rc =
+        gf_kafka_offset_query(client, name, partition, RD_KAFKA_OFFSET_BEGINNING, &first, error);
+    if (rc == GF_OK) {
+        rc = gf_kafka_offset_query(client, name, partition, RD_KAFKA_OFFSET_END, &end, error);
+    }
+    if (rc != GF_OK) {
+        return rc;
+    }
+    assert(first >= 0);
+    *first_out = first;
+    /* The last stable offset may be behind a first offset that was just moved. */
+    *end_out = end > first ? end : first;
+    return GF_OK;
+}

@@ -59,10 +59,11 @@ bytes_equal(const uint8_t *left, size_t left_size, const uint8_t *right, size_t 
     return left_size == right_size && memcmp(left, right, left_size) == 0;
 }
 
-/* Byte for byte, but for offsets (transactions have markers) and schema ids. */
+/* Byte for byte, but for offsets (transactions have markers) and frames. A dead letter holds the record as it came, schema
+ * id included. */
 static void
 expect_same_outputs(const struct topic_records left[GF_TOPIC_COUNT],
-                    const struct topic_records right[GF_TOPIC_COUNT])
+                    const struct topic_records right[GF_TOPIC_COUNT], bool has_same_ids)
 {
     for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
         if (topic == GF_TOPIC_JOURNAL) {
@@ -70,9 +71,10 @@ expect_same_outputs(const struct topic_records left[GF_TOPIC_COUNT],
         }
         for (size_t i = 0; i < left[topic].count && i < right[topic].count; i++) {
             const struct topic_record *a = &left[topic].items[i], *b = &right[topic].items[i];
+            const bool is_body_alike = has_same_ids || topic != GF_TOPIC_DEAD_LETTERS;
             if (a->partition != b->partition || a->timestamp_ms != b->timestamp_ms ||
                 !bytes_equal(a->key, a->key_size, b->key, b->key_size) ||
-                !bytes_equal(a->body, a->body_size, b->body, b->body_size)) {
+                (is_body_alike && !bytes_equal(a->body, a->body_size, b->body, b->body_size))) {
                 fail_msg("%s: record %zu differs: partition %u key %.*s and partition %u key %.*s",
                          gf_topics[topic].name, i, a->partition, (int)a->key_size, a->key,
                          b->partition, (int)b->key_size, b->key);
@@ -87,14 +89,16 @@ expect_same_outputs(const struct topic_records left[GF_TOPIC_COUNT],
 
 /* What the site has is what the folder has, and it has stopped cleanly. */
 static void
-expect_like_folder(struct site *site)
+expect_like_folder(const struct site *site, bool has_same_ids)
 {
     struct topic_records outputs[GF_TOPIC_COUNT];
     struct history history;
     site_read(site, outputs);
     history_make(&outputs[GF_TOPIC_JOURNAL], &history);
-    expect_same_outputs(world.outputs, outputs);
-    history_expect_equal(&world.history, &history);
+    expect_same_outputs(world.outputs, outputs, has_same_ids);
+    if (has_same_ids) { /* else the digests of dead letters differ */
+        history_expect_equal(&world.history, &history);
+    }
     history_expect_swept(&history);
     history_expect_same_state(&world.history, &history);
     history_free(&history);
@@ -191,7 +195,7 @@ a_preloaded_log_gives_what_its_folder_gives(void **state)
     site_expect(&world.calm, 0, "run --exit-at-end");
     world.calm_ms = now_ms() - started;
     print_message("the undisturbed run took %lld ms\n", (long long)world.calm_ms);
-    expect_like_folder(&world.calm);
+    expect_like_folder(&world.calm, true);
     site_expect(&world.calm, 0, "replay");
     site_said(&world.calm, "equal");
 }
@@ -212,7 +216,7 @@ a_second_start_folds_nothing_again(void **state)
     assert_int_equal(after.configs, before.configs);
     history_free(&before);
     history_free(&after);
-    expect_like_folder(&world.calm);
+    expect_like_folder(&world.calm, true);
 }
 
 /* Kills at moments from the start to what the undisturbed run took, until the run ends by itself.
@@ -256,7 +260,7 @@ kills_lose_and_double_nothing(void **state)
         site_create(&site);
         site_feed(&site, world.input, "");
         kills += round_of_kills(&site, &random);
-        expect_like_folder(&site);
+        expect_like_folder(&site, true);
     }
     print_message("%d kills\n", kills);
 }
@@ -281,7 +285,7 @@ a_signal_drains_and_the_rest_follows(void **state)
                   world.history.batch_count);
     history_free(&stopped);
     site_expect(&site, 0, "run --exit-at-end");
-    expect_like_folder(&site);
+    expect_like_folder(&site, true);
 }
 
 /* Avro C, with the topic's schema, knows nothing of us. */
@@ -320,6 +324,8 @@ an_ordinary_consumer_reads_all_outputs(void **state)
     assert_true(outputs[GF_TOPIC_FRAUD_FLAGS].count > 0);
     assert_true(outputs[GF_TOPIC_ARREARS_ALERTS].count > 0);
     assert_true(outputs[GF_TOPIC_TARIFF_ADJUSTMENTS].count > 0);
+    site_expect(&world.calm, 0, "tap data.quality");
+    assert_int_equal(test_file_lines(world.calm.log), outputs[GF_TOPIC_DATA_QUALITY].count);
     topic_records_free(outputs);
 }
 
@@ -402,7 +408,7 @@ a_registry_gives_the_schema_ids(void **state)
     assert_int_equal(registry_server_count(), GF_TOPIC_INPUT_COUNT);
     site_expect(&site, 0, "run --exit-at-end");
     assert_int_equal(registry_server_count(), GF_TOPIC_COUNT);
-    expect_like_folder(&site);
+    expect_like_folder(&site, false);
     site_read(&site, outputs);
     for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
         char subject[128];

@@ -106,6 +106,20 @@ test_file_has(const char *path, const char *text)
     return is_there;
 }
 
+size_t
+test_file_lines(const char *path)
+{
+    size_t count = 0;
+    FILE *const file = fopen(path, "r");
+    for (int c; file != NULL && (c = getc(file)) != EOF;) {
+        count += c == '\n';
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return count;
+}
+
 void
 test_file_show(const char *path)
 {

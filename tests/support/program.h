@@ -4,6 +4,7 @@
 #define GF_TEST_PROGRAM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #define PROGRAM_SECONDS_MAX 120
@@ -29,6 +30,7 @@ int test_program_run(const char *log, const char *const arguments[]);
 
 /* Whether a line of the file has `text` in it. */
 bool test_file_has(const char *path, const char *text);
+size_t test_file_lines(const char *path);
 void test_file_show(const char *path); /* to standard error */
 
 #endif

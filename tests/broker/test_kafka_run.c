@@ -364,6 +364,7 @@ of_two_instances_the_older_is_fenced(void **state)
 {
     (void)state;
     struct site older, newer;
+    char store[300];
     struct test_program first, second;
     struct history history;
     site_make(&older, "fenced", "", ARRIVAL);
@@ -373,7 +374,8 @@ of_two_instances_the_older_is_fenced(void **state)
     site_feed(&older, world.input, "--until 2024-03-08");
     site_start(&older, &first, "run");
     wait_for_claims(&older, SITE_PARTITIONS);
-    site_start(&newer, &second, "run --set store=fenced-newer.state");
+    snprintf(store, sizeof(store), "run --set store=%s/fenced-newer.state", site_work);
+    site_start(&newer, &second, store);
     wait_for_claims(&newer, 2 * SITE_PARTITIONS);
     site_feed(&newer, world.input, "--from 2024-03-08");
     const int code = test_program_wait(&first);
@@ -384,7 +386,8 @@ of_two_instances_the_older_is_fenced(void **state)
     site_said(&older, "another instance runs under this id");
     test_program_signal(&second, SIGTERM);
     assert_int_equal(test_program_wait(&second), 0);
-    site_expect(&newer, 0, "run --exit-at-end --set store=fenced-newer.state");
+    snprintf(store, sizeof(store), "run --exit-at-end --set store=%s/fenced-newer.state", site_work);
+    site_expect(&newer, 0, store);
     site_expect(&newer, 0, "replay");
     history_of(&newer, &history);
     history_expect_swept(&history);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,8 +103,6 @@ block_check(void *context, const struct gf_store_block *block, struct gf_error *
     return GF_OK;
 }
 
-/* Every block must be of the write its slice's number says. Returns an error the store reports, and
- * the newest number. */
 enum gf_rc
 history_check(struct gf_store *store, int64_t *newest_out, struct gf_error *error)
 {
@@ -142,11 +141,8 @@ history_check_whole(const char *path, int64_t newest)
     store->ops->close(store);
 }
 
-/* ---- a process to be killed: writes for each byte it is sent, and answers each write with a byte
- * ---- */
-
-/* This program again: a fork alone would lack the threads that RocksDB keeps for the whole process.
- */
+/* Writes for each byte it is sent, and answers each write with a byte. A program of its own, since
+ * a fork alone would lack the threads that RocksDB keeps for the whole process. */
 int
 writer_main(char **arguments)
 {
@@ -177,6 +173,7 @@ writer_start(const char *path, int64_t number)
     const pid_t process = fork();
     assert_true(process >= 0);
     if (process == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test must not leave it behind */
         close(ask[1]);
         close(answer[0]);
         char texts[3][24];

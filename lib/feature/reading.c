@@ -226,6 +226,7 @@ gf_reading_apply(struct gf_features *features, const struct gf_feature_context *
     change->value = reading->energy_micro_kwh;
     change->is_masked = reading_is_masked(reading);
     change->has_contract = gf_contract_is_valid(&features->contract, start);
+    change->meter_index = gf_contract_meter(&features->contract, reading->meter_id, start);
     if (!obis_is_import(reading->obis)) {
         change->outcome = GF_READING_EXPORT;
         features->load.exports_seen += features->load.exports_seen < UINT16_MAX ? 1 : 0;
@@ -235,7 +236,6 @@ gf_reading_apply(struct gf_features *features, const struct gf_feature_context *
     if (rc != GF_OK) {
         return rc;
     }
-    change->meter_index = gf_contract_meter(&features->contract, reading->meter_id, start);
     if (!is_stand) {
         change->demand_kw = (double)reading->energy_micro_kwh.micro_kwh * 1e-6 * HOUR_S / reading->interval_s;
         return interval_apply(features, context, reading, change, error);

@@ -36,7 +36,8 @@ sink_break(struct kafka_sink *self, enum gf_rc rc)
 }
 
 /* Asks again while that is safe (`retriable`), for at most twice the request timeout. */
-typedef rd_kafka_error_t *sink_call_fn(struct kafka_sink *self, int timeout_ms, const void *argument);
+typedef rd_kafka_error_t *sink_call_fn(struct kafka_sink *self, int timeout_ms,
+                                       const void *argument);
 
 static rd_kafka_error_t *
 sink_call(struct kafka_sink *self, sink_call_fn *call, const void *argument)
@@ -45,11 +46,13 @@ sink_call(struct kafka_sink *self, sink_call_fn *call, const void *argument)
         gf_kafka_now_us() + 2 * 1000 * (int64_t)gf_kafka_timeout_ms(self->config->kafka);
     for (;;) {
         const int64_t left_ms = (deadline_us - gf_kafka_now_us()) / 1000;
-        const int timeout_ms = left_ms < 1 ? 1 : left_ms > CALL_TIMEOUT_MS ? CALL_TIMEOUT_MS : (int)left_ms;
+        const int timeout_ms = left_ms < 1                 ? 1
+                               : left_ms > CALL_TIMEOUT_MS ? CALL_TIMEOUT_MS
+                                                           : (int)left_ms;
         rd_kafka_error_t *const failure = call(self, timeout_ms, argument);
         gf_kafka_client_serve(&self->producer.client);
-        if (failure == NULL || !rd_kafka_error_is_retriable(failure) || rd_kafka_error_is_fatal(failure) ||
-            gf_kafka_now_us() >= deadline_us) {
+        if (failure == NULL || !rd_kafka_error_is_retriable(failure) ||
+            rd_kafka_error_is_fatal(failure) || gf_kafka_now_us() >= deadline_us) {
             return failure;
         }
         rd_kafka_error_destroy(failure);
@@ -86,31 +89,36 @@ call_offsets(struct kafka_sink *self, int timeout_ms, const void *argument)
                                                 timeout_ms);
 }
 
-/* Fenced or not: after a fatal error the handle refuses everything, and its first reason is what counts. */
+/* Fenced or not: after a fatal error the handle refuses everything, and its first reason is what
+ * counts. */
 static enum gf_rc
 fatal_rc(struct kafka_sink *self, rd_kafka_resp_err_t code)
 {
     char text[128];
-    const rd_kafka_resp_err_t first = rd_kafka_fatal_error(self->producer.client.handle, text, sizeof(text));
-    return gf_kafka_rc(first) == GF_E_FENCED || gf_kafka_rc(code) == GF_E_FENCED ? GF_E_FENCED
-                                                                                 : GF_E_UNKNOWN_OUTCOME;
+    const rd_kafka_resp_err_t first =
+        rd_kafka_fatal_error(self->producer.client.handle, text, sizeof(text));
+    return gf_kafka_rc(first) == GF_E_FENCED || gf_kafka_rc(code) == GF_E_FENCED
+               ? GF_E_FENCED
+               : GF_E_UNKNOWN_OUTCOME;
 }
 
 static const char *
 advice_of(enum gf_rc rc)
 {
-    return rc == GF_E_FENCED ? "another instance runs under this id, or the transaction was open for too long"
-                             : "the producer must be made anew and the journal read";
+    return rc == GF_E_FENCED
+               ? "another instance runs under this id, or the transaction was open for too long"
+               : "the producer must be made anew and the journal read";
 }
 
 /* Consumes `failure` of an open transaction when aborting cannot help (any more). */
 static enum gf_rc
-sink_fail(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what, struct gf_error *error)
+sink_fail(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what,
+          struct gf_error *error)
 {
     const rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
     const enum gf_rc rc = fatal_rc(self, code);
-    gf_fail(error, rc, "Kafka transaction of '%s': %s: %s; %s", self->config->transactional_id, what,
-            rd_kafka_error_string(failure), advice_of(rc));
+    gf_fail(error, rc, "Kafka transaction of '%s': %s: %s; %s", self->config->transactional_id,
+            what, rd_kafka_error_string(failure), advice_of(rc));
     rd_kafka_error_destroy(failure);
     return sink_break(self, rc);
 }
@@ -127,9 +135,11 @@ transaction_abort(struct kafka_sink *self, struct gf_error *error)
     return GF_OK;
 }
 
-/* Consumes `failure`: aborts where Kafka asks for it, so that GF_E_TXN means that nothing is left open. */
+/* Consumes `failure`: aborts where Kafka asks for it, so that GF_E_TXN means that nothing is left
+ * open. */
 static enum gf_rc
-sink_settle(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what, struct gf_error *error)
+sink_settle(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what,
+            struct gf_error *error)
 {
     if (rd_kafka_error_is_fatal(failure) || !rd_kafka_error_txn_requires_abort(failure)) {
         return sink_fail(self, failure, what, error);
@@ -166,23 +176,26 @@ append_fail(struct kafka_sink *self, const struct gf_output *output, rd_kafka_re
 {
     const char *const name = rd_kafka_topic_name(self->producer.topics[output->topic]);
     if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
-        return gf_fail(
-            error, GF_E_CONFIG,
-            "an output of %u bytes to %s/%u is larger than Kafka takes; raise message.max.bytes here "
-            "and max.message.bytes of the topic",
-            output->body.size, name, output->partition);
+        return gf_fail(error, GF_E_CONFIG,
+                       "an output of %u bytes to %s/%u is larger than Kafka takes; raise "
+                       "message.max.bytes here "
+                       "and max.message.bytes of the topic",
+                       output->body.size, name, output->partition);
     }
     if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__FENCED) {
         const enum gf_rc rc = fatal_rc(self, code);
-        return gf_fail(error, sink_break(self, rc), "Kafka transaction of '%s': output to %s/%u: %s; %s",
-                       self->config->transactional_id, name, output->partition, rd_kafka_err2str(code),
-                       advice_of(rc));
+        return gf_fail(error, sink_break(self, rc),
+                       "Kafka transaction of '%s': output to %s/%u: %s; %s",
+                       self->config->transactional_id, name, output->partition,
+                       rd_kafka_err2str(code), advice_of(rc));
     }
     if (gf_kafka_rc(code) == GF_E_NOT_FOUND || gf_kafka_rc(code) == GF_E_CONFIG) {
-        return gf_kafka_fail(&self->producer.client, code, error, "output to %s/%u", name, output->partition);
+        return gf_kafka_fail(&self->producer.client, code, error, "output to %s/%u", name,
+                             output->partition);
     }
     /* Full for too long, or the transaction is in a state that only an abort ends. */
-    return gf_fail(error, GF_E_TXN, "output to %s/%u: %s", name, output->partition, rd_kafka_err2str(code));
+    return gf_fail(error, GF_E_TXN, "output to %s/%u: %s", name, output->partition,
+                   rd_kafka_err2str(code));
 }
 
 static enum gf_rc
@@ -195,8 +208,8 @@ sink_append(struct gf_sink *sink, const struct gf_output *output, struct gf_erro
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? rc : append_fail(self, output, code, error);
 }
 
-/* Every output is on the brokers, or nothing of this transaction may be committed: offsets sent before that
- * would let a stale owner's outputs land after its successor has started. */
+/* Every output is on the brokers, or nothing of this transaction may be committed: offsets sent
+ * before that would let a stale owner's outputs land after its successor has started. */
 static enum gf_rc
 commit_flush(struct kafka_sink *self, struct gf_error *error)
 {
@@ -207,17 +220,20 @@ commit_flush(struct kafka_sink *self, struct gf_error *error)
         return GF_OK;
     }
     const unsigned long long missing = self->producer.appended - self->producer.delivered;
-    const rd_kafka_resp_err_t reason = self->producer.failed > 0 ? self->producer.failed_code : code;
+    const rd_kafka_resp_err_t reason =
+        self->producer.failed > 0 ? self->producer.failed_code : code;
     const enum gf_rc rc = transaction_abort(self, error);
     if (rc != GF_OK) {
         return rc;
     }
     if (gf_kafka_rc(reason) == GF_E_CONFIG) {
-        return gf_kafka_fail(&self->producer.client, reason, error, "%llu outputs were refused", missing);
+        return gf_kafka_fail(&self->producer.client, reason, error, "%llu outputs were refused",
+                             missing);
     }
-    return gf_fail(error, GF_E_TXN, "Kafka transaction of '%s' was aborted: %llu of %llu outputs: %s",
-                   self->config->transactional_id, missing, (unsigned long long)self->producer.appended,
-                   rd_kafka_err2str(reason));
+    return gf_fail(error, GF_E_TXN,
+                   "Kafka transaction of '%s' was aborted: %llu of %llu outputs: %s",
+                   self->config->transactional_id, missing,
+                   (unsigned long long)self->producer.appended, rd_kafka_err2str(reason));
 }
 
 /* An empty list would silently not be sent. */
@@ -283,7 +299,8 @@ sink_close(struct gf_sink *sink)
     }
     struct kafka_sink *const self = kafka_sink_of(sink);
     if (self->state == SINK_OPEN) {
-        /* Only a courtesy to readers: what stays open is ended by the next open, or by the broker's timeout.
+        /* Only a courtesy to readers: what stays open is ended by the next open, or by the broker's
+         * timeout.
          */
         rd_kafka_error_t *const failure =
             rd_kafka_abort_transaction(self->producer.client.handle, CALL_TIMEOUT_MS);
@@ -321,7 +338,8 @@ static const struct gf_sink_ops kafka_sink_ops = {
 };
 
 enum gf_rc
-gf_kafka_sink_open(const struct gf_kafka_sink_config *config, struct gf_sink **out, struct gf_error *error)
+gf_kafka_sink_open(const struct gf_kafka_sink_config *config, struct gf_sink **out,
+                   struct gf_error *error)
 {
     assert(config->transactional_id != NULL);
     assert(config->schema_ids != NULL);
@@ -334,8 +352,9 @@ gf_kafka_sink_open(const struct gf_kafka_sink_config *config, struct gf_sink **o
     if (config->group != NULL) {
         self->group = rd_kafka_consumer_group_metadata_new(config->group);
     }
-    enum gf_rc rc = gf_kafka_producer_open(&self->producer, config->kafka, config->schema_ids,
-                                           config->transactional_id, config->transaction_timeout, error);
+    enum gf_rc rc =
+        gf_kafka_producer_open(&self->producer, config->kafka, config->schema_ids,
+                               config->transactional_id, config->transaction_timeout, error);
     if (rc == GF_OK) {
         rc = transactions_init(self, error);
     }

@@ -92,7 +92,7 @@ sim_emit_contract(struct sim *sim, uint32_t partition, const struct sim_customer
                                              .valid_from = valid_from};
     const struct gf_contract_meter meter = {
         .meter_id = gf_span_of(meter_id, sim_id('M', customer->number, 1, meter_id)),
-        .digits = customer->digits,
+        .digits = customer->digits > 0 ? customer->digits : 6, /* --plain chooses no register */
         .lsb_micro_kwh = {customer->multiplier > 1 ? MICRO_PER_WH : 10 * MICRO_PER_WH},
         .multiplier = (int32_t)customer->multiplier,
         .valid_from = valid_from,

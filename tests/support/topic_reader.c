@@ -217,6 +217,38 @@ topic_records_folder(const char *path, struct topic_records out[GF_TOPIC_COUNT])
     source->ops->close(source);
 }
 
+static bool
+bytes_equal(const uint8_t *left, size_t left_size, const uint8_t *right, size_t right_size)
+{
+    return left_size == right_size && memcmp(left, right, left_size) == 0;
+}
+
+void
+topic_records_expect_equal(const struct topic_records left[GF_TOPIC_COUNT],
+                           const struct topic_records right[GF_TOPIC_COUNT], bool has_same_ids)
+{
+    for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+        if (topic == GF_TOPIC_JOURNAL) {
+            continue;
+        }
+        for (size_t i = 0; i < left[topic].count && i < right[topic].count; i++) {
+            const struct topic_record *a = &left[topic].items[i], *b = &right[topic].items[i];
+            const bool is_body_alike = has_same_ids || topic != GF_TOPIC_DEAD_LETTERS;
+            if (a->partition != b->partition || a->timestamp_ms != b->timestamp_ms ||
+                !bytes_equal(a->key, a->key_size, b->key, b->key_size) ||
+                (is_body_alike && !bytes_equal(a->body, a->body_size, b->body, b->body_size))) {
+                fail_msg("%s: record %zu differs: partition %u key %.*s and partition %u key %.*s",
+                         gf_topics[topic].name, i, a->partition, (int)a->key_size, a->key,
+                         b->partition, (int)b->key_size, b->key);
+            }
+        }
+        if (left[topic].count != right[topic].count) {
+            fail_msg("%s: %zu and %zu records", gf_topics[topic].name, left[topic].count,
+                     right[topic].count);
+        }
+    }
+}
+
 void
 topic_records_free(struct topic_records records[GF_TOPIC_COUNT])
 {

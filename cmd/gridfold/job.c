@@ -32,6 +32,7 @@ enum gf_rc
 job_configure(const struct verb *verb, const struct job_flags *flags, struct job *job)
 {
     *job = (struct job){.clock = gf_system_clock()};
+    job->started_us = job->clock->monotonic_us(job->clock);
     if (flags->config == NULL) {
         verb_usage(verb, "-c CONFIG is needed");
         return GF_E_USAGE;
@@ -193,6 +194,15 @@ job_open(struct job *job, bool with_sink, enum job_store store, const char *path
         rc = shards_open(job, accept_refold, error);
     }
     return rc;
+}
+
+void
+job_progress(void *context, const char *what, int64_t done, int64_t total)
+{
+    struct job *job = context;
+    if (job->clock->monotonic_us(job->clock) - job->started_us > GF_US_PER_S) {
+        gf_bar_progress(&job->bar, what, done, total);
+    }
 }
 
 void

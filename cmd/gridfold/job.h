@@ -31,6 +31,7 @@ struct job {
     struct gf_screen screen;
     struct gf_logger logger; /* to standard error, above the screen's line */
     struct gf_bar bar;       /* progress of recoveries and replays */
+    int64_t started_us;      /* monotonic */
     struct gf_kafka_property *properties;
 };
 
@@ -46,6 +47,9 @@ enum job_store { JOB_STORE_OWN, JOB_STORE_SCRATCH, JOB_STORE_READ_ONLY };
 GF_MUST_USE enum gf_rc job_open(struct job *job, bool with_sink, enum job_store store,
                                 const char *path, bool accept_refold, struct gf_error *error);
 void job_close(struct job *job);
+
+/* A callback of struct gf_progress, `context` the job: silent while the work is a matter of a moment. */
+void job_progress(void *context, const char *what, int64_t done, int64_t total);
 
 /* What a Kafka client needs, but for its brokers; of no configuration: the defaults. The caller
  * frees the properties. Errors: GF_E_NO_MEMORY. */

@@ -91,7 +91,7 @@ replay_start(const struct verb *verb, const struct replay_flags *flags)
     struct gf_replay_totals total = {0};
     const int64_t started = job.clock->monotonic_us(job.clock);
     if (rc == GF_OK) {
-        const struct gf_progress progress = {.show = gf_bar_progress, .context = &job.bar};
+        const struct gf_progress progress = {.show = job_progress, .context = &job};
         rc = replay_all(&job, flags, &progress, &total, &error);
         gf_screen_end(&job.screen);
     }

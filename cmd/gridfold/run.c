@@ -101,7 +101,7 @@ run_start(const struct verb *verb, const struct job_flags *flags, bool exit_at_e
     rc = job_open(&run.job, true, JOB_STORE_OWN, NULL, accept_refold, &error);
     if (rc == GF_OK) {
         struct gf_live_status status;
-        const struct gf_progress progress = {.show = gf_bar_progress, .context = &run.job.bar};
+        const struct gf_progress progress = {.show = job_progress, .context = &run.job};
         struct gf_live_options options = live_options(&run, exit_at_end);
         options.progress = &progress;
         rc = gf_live_run(&options, &status, &error);

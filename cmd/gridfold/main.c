@@ -24,10 +24,12 @@ help_print(FILE *out)
     for (size_t i = 0; i < VERB_COUNT; i++) {
         fprintf(out, "  %-14s %s\n", verbs[i]->name, verbs[i]->doc);
     }
-    fprintf(out, "\nLOG is folder:PATH or kafka:HOST:PORT[,HOST:PORT].\n"
-                 "Exit codes: 0 ok, 1 a replay differs, 64 usage, 65 bad data, 66 not found, 69 "
-                 "unavailable, 70 internal,\n"
-                 "74 I/O or disk full, 76 another instance owns the slot, 78 bad configuration.\n");
+    fprintf(out,
+            "\nLOG is folder:PATH or kafka:HOST:PORT[,HOST:PORT].\n"
+            "Exit codes: 0 ok, 1 a replay differs, 64 usage, 65 bad or lost data, 66 not found, 69 "
+            "unavailable, 70 internal,\n"
+            "71 memory, 74 I/O or disk full, 75 in use, 76 another instance owns the slot, 78 bad "
+            "configuration.\n");
 }
 
 static void

@@ -64,8 +64,8 @@ const char *gf_rc_text(enum gf_rc rc);
 enum gf_action gf_rc_action(enum gf_rc rc);
 
 /* The sysexits code a program ends with because of `rc` (0 for GF_OK, 64 USAGE, 65
- * DAMAGED/BAD_DATA, 66 NOT_FOUND, 69 UNAVAILABLE, 74 IO/NO_SPACE, 76 FENCED, 78 CONFIG, 1
- * DIFFERENT, 70 otherwise). */
+ * BAD_DATA/DAMAGED/LOST/VERSION, 66 NOT_FOUND, 69 UNAVAILABLE, 71 NO_MEMORY, 74 IO/NO_SPACE,
+ * 75 BUSY, 76 FENCED, 78 CONFIG, 1 DIFFERENT, 70 otherwise). */
 int gf_rc_exit_code(enum gf_rc rc);
 
 /* Sets the message (cut at the size of `error`, which may be NULL) and returns `rc`, so that a

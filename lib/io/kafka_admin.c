@@ -18,8 +18,8 @@ struct exchange {
 };
 
 static enum gf_rc
-exchange_open(struct exchange *exchange, const struct gf_kafka_config *config, rd_kafka_admin_op_t kind,
-              struct gf_error *error)
+exchange_open(struct exchange *exchange, const struct gf_kafka_config *config,
+              rd_kafka_admin_op_t kind, struct gf_error *error)
 {
     *exchange = (struct exchange){0};
     rd_kafka_conf_t *conf = NULL;
@@ -63,8 +63,9 @@ exchange_wait(struct exchange *exchange, const char *what, struct gf_error *erro
     const int timeout_ms = gf_kafka_timeout_ms(exchange->client.config) + 5000;
     exchange->event = rd_kafka_queue_poll(exchange->queue, timeout_ms);
     gf_kafka_client_serve(&exchange->client);
-    const rd_kafka_resp_err_t code =
-        exchange->event == NULL ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(exchange->event);
+    const rd_kafka_resp_err_t code = exchange->event == NULL
+                                         ? RD_KAFKA_RESP_ERR__TIMED_OUT
+                                         : rd_kafka_event_error(exchange->event);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return gf_kafka_fail(&exchange->client, code, error, "%s", what);
     }
@@ -87,8 +88,8 @@ topic_new(const struct gf_kafka_topic *topic, rd_kafka_NewTopic_t **out, struct 
 {
     char text[256] = "";
     const int replication = topic->replication == 0 ? -1 : (int)topic->replication;
-    rd_kafka_NewTopic_t *const fresh =
-        rd_kafka_NewTopic_new(topic->name, (int)topic->partition_count, replication, text, sizeof(text));
+    rd_kafka_NewTopic_t *const fresh = rd_kafka_NewTopic_new(
+        topic->name, (int)topic->partition_count, replication, text, sizeof(text));
     if (fresh == NULL) {
         return gf_fail(error, GF_E_CONFIG, "topic %s: %s", topic->name, text);
     }
@@ -96,7 +97,8 @@ topic_new(const struct gf_kafka_topic *topic, rd_kafka_NewTopic_t **out, struct 
                                : topic->is_deleted  ? "compact,delete"
                                                     : "compact";
     enum gf_rc rc = GF_OK;
-    if (rd_kafka_NewTopic_set_config(fresh, "cleanup.policy", policy) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (rd_kafka_NewTopic_set_config(fresh, "cleanup.policy", policy) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
         rc = gf_fail(error, GF_E_CONFIG, "topic %s: cleanup.policy", topic->name);
     }
     if (rc == GF_OK) {
@@ -116,9 +118,11 @@ topic_new(const struct gf_kafka_topic *topic, rd_kafka_NewTopic_t **out, struct 
 static enum gf_rc
 create_answer(struct exchange *exchange, struct gf_error *error)
 {
-    const rd_kafka_CreateTopics_result_t *const result = rd_kafka_event_CreateTopics_result(exchange->event);
+    const rd_kafka_CreateTopics_result_t *const result =
+        rd_kafka_event_CreateTopics_result(exchange->event);
     size_t count = 0;
-    const rd_kafka_topic_result_t **const topics = rd_kafka_CreateTopics_result_topics(result, &count);
+    const rd_kafka_topic_result_t **const topics =
+        rd_kafka_CreateTopics_result_topics(result, &count);
     for (size_t index = 0; index < count; index++) {
         const rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topics[index]);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
@@ -167,8 +171,8 @@ list_partitions(struct exchange *exchange, const struct gf_kafka_topic *wanted, 
     return GF_OK;
 }
 
-/* The controller has made them; brokers learn of it a moment later, and until then say that there is no such
- * topic. */
+/* The controller has made them; brokers learn of it a moment later, and until then say that there
+ * is no such topic. */
 static enum gf_rc
 create_settle(struct exchange *exchange, const struct gf_kafka_topic *topics, uint32_t count,
               struct gf_error *error)
@@ -187,7 +191,8 @@ create_settle(struct exchange *exchange, const struct gf_kafka_topic *topics, ui
         }
         if (known < count && gf_kafka_now_us() > deadline_us) {
             return gf_kafka_fail(&exchange->client, RD_KAFKA_RESP_ERR__TIMED_OUT, error,
-                                 "topic %s was made but no broker knows it yet", topics[known].name);
+                                 "topic %s was made but no broker knows it yet",
+                                 topics[known].name);
         }
         rd_kafka_poll(exchange->client.handle, known < count ? RETRY_WAIT_MS : 0);
     }
@@ -209,9 +214,10 @@ gf_kafka_admin_create(const struct gf_kafka_config *config, const struct gf_kafk
     }
     if (rc == GF_OK && count > 0) {
         char text[128];
-        rd_kafka_AdminOptions_set_operation_timeout(exchange.options, gf_kafka_timeout_ms(config), text,
-                                                    sizeof(text));
-        rd_kafka_CreateTopics(exchange.client.handle, fresh, made, exchange.options, exchange.queue);
+        rd_kafka_AdminOptions_set_operation_timeout(exchange.options, gf_kafka_timeout_ms(config),
+                                                    text, sizeof(text));
+        rd_kafka_CreateTopics(exchange.client.handle, fresh, made, exchange.options,
+                              exchange.queue);
         rc = exchange_wait(&exchange, "creation of topics", error);
         if (rc == GF_OK) {
             rc = create_answer(&exchange, error);
@@ -229,7 +235,8 @@ static void
 topic_config_read(struct gf_kafka_topic *topic, const rd_kafka_ConfigResource_t *resource)
 {
     size_t count = 0;
-    const rd_kafka_ConfigEntry_t **const entries = rd_kafka_ConfigResource_configs(resource, &count);
+    const rd_kafka_ConfigEntry_t **const entries =
+        rd_kafka_ConfigResource_configs(resource, &count);
     for (size_t index = 0; index < count; index++) {
         const char *const name = rd_kafka_ConfigEntry_name(entries[index]);
         const char *const value = rd_kafka_ConfigEntry_value(entries[index]);
@@ -248,7 +255,8 @@ topic_config_read(struct gf_kafka_topic *topic, const rd_kafka_ConfigResource_t 
 }
 
 static enum gf_rc
-list_answer(struct exchange *exchange, struct gf_kafka_topic *topics, uint32_t count, struct gf_error *error)
+list_answer(struct exchange *exchange, struct gf_kafka_topic *topics, uint32_t count,
+            struct gf_error *error)
 {
     const rd_kafka_DescribeConfigs_result_t *const result =
         rd_kafka_event_DescribeConfigs_result(exchange->event);
@@ -270,8 +278,8 @@ list_answer(struct exchange *exchange, struct gf_kafka_topic *topics, uint32_t c
 }
 
 enum gf_rc
-gf_kafka_admin_list(const struct gf_kafka_config *config, const struct gf_kafka_topic *wanted, uint32_t count,
-                    struct gf_kafka_topic *out, struct gf_error *error)
+gf_kafka_admin_list(const struct gf_kafka_config *config, const struct gf_kafka_topic *wanted,
+                    uint32_t count, struct gf_kafka_topic *out, struct gf_error *error)
 {
     assert(count <= GF_TOPIC_COUNT);
     rd_kafka_ConfigResource_t *resources[GF_TOPIC_COUNT] = {NULL};
@@ -288,8 +296,8 @@ gf_kafka_admin_list(const struct gf_kafka_config *config, const struct gf_kafka_
         }
     }
     if (resource_count > 0) {
-        rd_kafka_DescribeConfigs(exchange.client.handle, resources, resource_count, exchange.options,
-                                 exchange.queue);
+        rd_kafka_DescribeConfigs(exchange.client.handle, resources, resource_count,
+                                 exchange.options, exchange.queue);
         rc = exchange_wait(&exchange, "settings of topics", error);
         if (rc == GF_OK) {
             rc = list_answer(&exchange, out, count, error);

@@ -62,7 +62,8 @@ gf_kafka_client_open(struct gf_kafka_client *client, const struct gf_kafka_confi
 
     const bool reads = role == GF_KAFKA_READ_COMMITTED || role == GF_KAFKA_READ_UNCOMMITTED;
     char text[256] = "";
-    client->handle = rd_kafka_new(reads ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+    client->handle =
+        rd_kafka_new(reads ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, text, sizeof(text));
     if (client->handle == NULL) {
         rd_kafka_conf_destroy(conf);
         return gf_fail(error, GF_E_CONFIG, "Kafka client cannot be made: %s", text);
@@ -98,13 +99,14 @@ enum gf_rc
 gf_kafka_client_check(struct gf_kafka_client *client, struct gf_error *error)
 {
     gf_kafka_client_serve(client);
-    if (client->down_since_us == 0 ||
-        gf_kafka_now_us() - client->down_since_us < (int64_t)gf_kafka_timeout_ms(client->config) * 1000) {
+    if (client->down_since_us == 0 || gf_kafka_now_us() - client->down_since_us <
+                                          (int64_t)gf_kafka_timeout_ms(client->config) * 1000) {
         return GF_OK;
     }
     /* librdkafka tells when the last broker goes but not when the first one comes back. */
     const struct rd_kafka_metadata *metadata = NULL;
-    const rd_kafka_resp_err_t code = rd_kafka_metadata(client->handle, 0, NULL, &metadata, CHECK_TIMEOUT_MS);
+    const rd_kafka_resp_err_t code =
+        rd_kafka_metadata(client->handle, 0, NULL, &metadata, CHECK_TIMEOUT_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return gf_kafka_fail(client, code, error, "no broker answers");
     }
@@ -165,7 +167,8 @@ rc_advice(enum gf_rc rc)
         {GF_E_NOT_FOUND, "`gridfold topics create` makes the topics that are missing"},
         {GF_E_CONFIG, "check the Kafka settings and the rights of this user"},
         {GF_E_DAMAGED, "look at the broker's log and disk; nothing was skipped"},
-        {GF_E_UNAVAILABLE, "check that the brokers run and that `brokers` is right, then start again"},
+        {GF_E_UNAVAILABLE,
+         "check that the brokers run and that `brokers` is right, then start again"},
     };
     for (size_t index = 0; index < sizeof(rows) / sizeof(rows[0]); index++) {
         if (rows[index].rc == rc) {
@@ -176,8 +179,8 @@ rc_advice(enum gf_rc rc)
 }
 
 enum gf_rc
-gf_kafka_fail(const struct gf_kafka_client *client, rd_kafka_resp_err_t code, struct gf_error *error,
-              const char *what, ...)
+gf_kafka_fail(const struct gf_kafka_client *client, rd_kafka_resp_err_t code,
+              struct gf_error *error, const char *what, ...)
 {
     char subject[160];
     va_list arguments;
@@ -188,8 +191,8 @@ gf_kafka_fail(const struct gf_kafka_client *client, rd_kafka_resp_err_t code, st
     enum gf_rc rc = gf_kafka_rc(code);
     const char *detail = "";
     if (rc == GF_E_UNAVAILABLE && client->last_code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        /* A refused login looks like a timeout from the outside; the last word of the client tells them
-         * apart. */
+        /* A refused login looks like a timeout from the outside; the last word of the client tells
+         * them apart. */
         detail = client->last_text;
         if (gf_kafka_rc(client->last_code) == GF_E_CONFIG) {
             rc = GF_E_CONFIG;
@@ -204,8 +207,8 @@ gf_kafka_metadata(struct gf_kafka_client *client, rd_kafka_topic_t *topic,
                   const struct rd_kafka_metadata **out, struct gf_error *error)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    const rd_kafka_resp_err_t code = rd_kafka_metadata(client->handle, topic == NULL, topic, &metadata,
-                                                       gf_kafka_timeout_ms(client->config));
+    const rd_kafka_resp_err_t code = rd_kafka_metadata(
+        client->handle, topic == NULL, topic, &metadata, gf_kafka_timeout_ms(client->config));
     const char *const subject = topic == NULL ? "all topics" : rd_kafka_topic_name(topic);
     gf_kafka_client_serve(client);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {

@@ -9,7 +9,8 @@
 #define WRITES (1U << GF_KAFKA_WRITE)
 #define ALL    (READS | WRITES | 1U << GF_KAFKA_ADMIN)
 
-/* What each role needs. A row with a reason is fixed; one without is a default that properties may change. */
+/* What each role needs. A row with a reason is fixed; one without is a default that properties may
+ * change. */
 struct setting {
     unsigned roles;
     const char *key;
@@ -29,7 +30,8 @@ static const struct setting settings[] = {
     {READS, "check.crcs", "true", "a damaged record must not become a bill"},
     {READS, "allow.auto.create.topics", "false", "`gridfold topics create` makes topics"},
     {READS, "queued.min.messages", "100000", NULL},
-    /* End-of-partition events come with the reply to a fetch that found nothing: this bounds how late. */
+    /* End-of-partition events come with the reply to a fetch that found nothing: this bounds how
+       late. */
     {READS, "fetch.wait.max.ms", "50", NULL},
     {READS, "fetch.error.backoff.ms", "100", NULL},
     {WRITES, "enable.idempotence", "true", "outputs are exactly once"},
@@ -40,8 +42,8 @@ static const struct setting settings[] = {
 
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
 
-/* Keys that have no row above, because their value comes from elsewhere, or that are other names of such a
- * row. */
+/* Keys that have no row above, because their value comes from elsewhere, or that are other names of
+ * such a row. */
 static const struct setting reserved[] = {
     {ALL, "bootstrap.servers", NULL, "it is given as `brokers`"},
     {ALL, "metadata.broker.list", NULL, "it is given as `brokers`"},
@@ -66,8 +68,8 @@ gf_kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value, str
         return GF_OK;
     case RD_KAFKA_CONF_UNKNOWN:
         return gf_fail(error, GF_E_CONFIG,
-                       "Kafka property '%s' is not known to librdkafka %s; look for a misspelling", key,
-                       rd_kafka_version_str());
+                       "Kafka property '%s' is not known to librdkafka %s; look for a misspelling",
+                       key, rd_kafka_version_str());
     case RD_KAFKA_CONF_INVALID:
         break;
     }
@@ -108,8 +110,8 @@ key_for_role(const char *key, enum gf_kafka_role role)
 }
 
 static enum gf_rc
-property_apply(rd_kafka_conf_t *conf, const struct gf_kafka_property *property, enum gf_kafka_role role,
-               struct gf_error *error)
+property_apply(rd_kafka_conf_t *conf, const struct gf_kafka_property *property,
+               enum gf_kafka_role role, struct gf_error *error)
 {
     const char *const key = key_for_role(property->key, role);
     if (key == NULL) {
@@ -120,8 +122,8 @@ property_apply(rd_kafka_conf_t *conf, const struct gf_kafka_property *property, 
         row = setting_find(reserved, RESERVED_COUNT, key);
     }
     if (row != NULL && row->reason != NULL) {
-        return gf_fail(error, GF_E_CONFIG, "Kafka property '%s' cannot be set: %s; remove it", property->key,
-                       row->reason);
+        return gf_fail(error, GF_E_CONFIG, "Kafka property '%s' cannot be set: %s; remove it",
+                       property->key, row->reason);
     }
     return gf_kafka_conf_set(conf, key, property->value, error);
 }
@@ -146,7 +148,8 @@ conf_fill(rd_kafka_conf_t *conf, const struct gf_kafka_config *config, enum gf_k
         }
     }
     if ((READS & 1U << role) != 0) {
-        const char *const level = role == GF_KAFKA_READ_COMMITTED ? "read_committed" : "read_uncommitted";
+        const char *const level =
+            role == GF_KAFKA_READ_COMMITTED ? "read_committed" : "read_uncommitted";
         const enum gf_rc rc = gf_kafka_conf_set(conf, "isolation.level", level, error);
         if (rc != GF_OK) {
             return rc;
@@ -156,13 +159,14 @@ conf_fill(rd_kafka_conf_t *conf, const struct gf_kafka_config *config, enum gf_k
 }
 
 enum gf_rc
-gf_kafka_conf_new(const struct gf_kafka_config *config, enum gf_kafka_role role, rd_kafka_conf_t **out,
-                  struct gf_error *error)
+gf_kafka_conf_new(const struct gf_kafka_config *config, enum gf_kafka_role role,
+                  rd_kafka_conf_t **out, struct gf_error *error)
 {
     assert(config != NULL);
     assert(out != NULL);
     if (config->brokers == NULL || config->brokers[0] == '\0') {
-        return gf_fail(error, GF_E_CONFIG, "no Kafka brokers are named; set `brokers` to host:port,…");
+        return gf_fail(error, GF_E_CONFIG,
+                       "no Kafka brokers are named; set `brokers` to host:port,…");
     }
     rd_kafka_conf_t *const conf = rd_kafka_conf_new();
     const enum gf_rc rc = conf_fill(conf, config, role, error);

@@ -1,6 +1,6 @@
-/* Configuration of a librdkafka handle: what exactly-once depends on is set here and cannot be overridden;
- * all else (TLS, SASL, buffers, `debug`) passes through from the configuration file, each key checked by
- * librdkafka.
+/* Configuration of a librdkafka handle: what exactly-once depends on is set here and cannot be
+ * overridden; all else (TLS, SASL, buffers, `debug`) passes through from the configuration file,
+ * each key checked by librdkafka.
  *
  * A key that starts with "consumer." or "producer." reaches only the handles that read or write. */
 #ifndef GF_IO_KAFKA_CONF_H
@@ -25,8 +25,8 @@ struct gf_kafka_property {
     const char *value;
 };
 
-/* `level` is that of syslog: 3 error, 4 warning, 6 information, 7 debug. Called by the thread that uses the
- * handle. */
+/* `level` is that of syslog: 3 error, 4 warning, 6 information, 7 debug. Called by the thread that
+ * uses the handle. */
 typedef void gf_kafka_log_fn(void *context, int level, const char *text);
 
 /* Lent for as long as a source, sink or admin call made with it lives. */
@@ -43,8 +43,9 @@ struct gf_kafka_config {
 
 /* A fresh configuration; rd_kafka_new takes it, else the caller destroys it.
  * Errors: GF_E_CONFIG, naming the key. */
-GF_MUST_USE enum gf_rc gf_kafka_conf_new(const struct gf_kafka_config *config, enum gf_kafka_role role,
-                                         rd_kafka_conf_t **out, struct gf_error *error);
+GF_MUST_USE enum gf_rc gf_kafka_conf_new(const struct gf_kafka_config *config,
+                                         enum gf_kafka_role role, rd_kafka_conf_t **out,
+                                         struct gf_error *error);
 
 /* Sets one key of ours. Errors: GF_E_CONFIG, naming the key. */
 GF_MUST_USE enum gf_rc gf_kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value,

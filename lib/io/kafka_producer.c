@@ -14,7 +14,8 @@
 static struct gf_kafka_producer *
 producer_of(struct gf_kafka_client *client)
 {
-    return (struct gf_kafka_producer *)((char *)client - offsetof(struct gf_kafka_producer, client));
+    return (struct gf_kafka_producer *)((char *)client -
+                                        offsetof(struct gf_kafka_producer, client));
 }
 
 static void
@@ -42,12 +43,13 @@ headers_make(const struct gf_output *output, rd_kafka_headers_t **out, struct gf
     rd_kafka_headers_t *const headers = rd_kafka_headers_new(output->header_count);
     for (uint32_t index = 0; index < output->header_count; index++) {
         const struct gf_header *const header = &output->headers[index];
-        const rd_kafka_resp_err_t code =
-            rd_kafka_header_add(headers, (const char *)header->name.data, (ssize_t)header->name.size,
-                                header->value.data, (ssize_t)header->value.size);
+        const rd_kafka_resp_err_t code = rd_kafka_header_add(
+            headers, (const char *)header->name.data, (ssize_t)header->name.size,
+            header->value.data, (ssize_t)header->value.size);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
             rd_kafka_headers_destroy(headers);
-            return gf_fail(error, GF_E_NO_MEMORY, "headers of an output: %s", rd_kafka_err2str(code));
+            return gf_fail(error, GF_E_NO_MEMORY, "headers of an output: %s",
+                           rd_kafka_err2str(code));
         }
     }
     *out = headers;
@@ -76,7 +78,8 @@ frame_make(struct gf_kafka_producer *self, const struct gf_output *output, struc
 
 /* One try; the frame is copied, `headers` are taken only when it works. */
 static rd_kafka_resp_err_t
-output_produce(struct gf_kafka_producer *self, const struct gf_output *output, rd_kafka_headers_t *headers)
+output_produce(struct gf_kafka_producer *self, const struct gf_output *output,
+               rd_kafka_headers_t *headers)
 {
     /* 0 lets librdkafka take the clock: for what has no event time yet. */
     const int64_t time_ms = output->timestamp.us > 0 ? output->timestamp.us / 1000 : 0;
@@ -85,15 +88,16 @@ output_produce(struct gf_kafka_producer *self, const struct gf_output *output, r
     void *const key = (void *)(uintptr_t)output->key.data;
     const size_t size = GF_FRAME_SIZE + (size_t)output->body.size;
     if (headers != NULL) {
-        return rd_kafka_producev(handle, RD_KAFKA_V_RKT(self->topics[output->topic]),
-                                 RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                 RD_KAFKA_V_KEY(key, output->key.size), RD_KAFKA_V_VALUE(self->frame, size),
-                                 RD_KAFKA_V_TIMESTAMP(time_ms), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+        return rd_kafka_producev(
+            handle, RD_KAFKA_V_RKT(self->topics[output->topic]), RD_KAFKA_V_PARTITION(partition),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, output->key.size),
+            RD_KAFKA_V_VALUE(self->frame, size), RD_KAFKA_V_TIMESTAMP(time_ms),
+            RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
     }
-    return rd_kafka_producev(handle, RD_KAFKA_V_RKT(self->topics[output->topic]),
-                             RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                             RD_KAFKA_V_KEY(key, output->key.size), RD_KAFKA_V_VALUE(self->frame, size),
-                             RD_KAFKA_V_TIMESTAMP(time_ms), RD_KAFKA_V_END);
+    return rd_kafka_producev(
+        handle, RD_KAFKA_V_RKT(self->topics[output->topic]), RD_KAFKA_V_PARTITION(partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, output->key.size),
+        RD_KAFKA_V_VALUE(self->frame, size), RD_KAFKA_V_TIMESTAMP(time_ms), RD_KAFKA_V_END);
 }
 
 enum gf_rc
@@ -111,7 +115,8 @@ gf_kafka_producer_append(struct gf_kafka_producer *self, const struct gf_output 
     if (rc != GF_OK) {
         return rc;
     }
-    const int64_t deadline_us = gf_kafka_now_us() + (int64_t)gf_kafka_timeout_ms(self->client.config) * 1000;
+    const int64_t deadline_us =
+        gf_kafka_now_us() + (int64_t)gf_kafka_timeout_ms(self->client.config) * 1000;
     rd_kafka_resp_err_t code = output_produce(self, output, headers);
     while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && gf_kafka_now_us() < deadline_us) {
         rd_kafka_poll(self->client.handle, QUEUE_WAIT_MS);
@@ -150,8 +155,9 @@ metadata_has(const struct rd_kafka_metadata *metadata, const char *name)
     return false;
 }
 
-/* Looks before it touches: a producer that names a missing topic makes it, with whatever settings the broker
- * likes. Without this warm-up the first output to a topic waits a second for its metadata. */
+/* Looks before it touches: a producer that names a missing topic makes it, with whatever settings
+ * the broker likes. Without this warm-up the first output to a topic waits a second for its
+ * metadata. */
 static enum gf_rc
 topics_open(struct gf_kafka_producer *self, struct gf_error *error)
 {
@@ -167,8 +173,8 @@ topics_open(struct gf_kafka_producer *self, struct gf_error *error)
         }
         rc = gf_kafka_topic_name(self->client.config, (enum gf_topic)topic, name, error);
         if (rc == GF_OK && !metadata_has(all, name)) {
-            rc = gf_kafka_fail(&self->client, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, error, "topic %s",
-                               name);
+            rc = gf_kafka_fail(&self->client, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, error,
+                               "topic %s", name);
         }
         if (rc == GF_OK) {
             self->topics[topic] = rd_kafka_topic_new(self->client.handle, name, NULL);
@@ -192,10 +198,11 @@ topics_open(struct gf_kafka_producer *self, struct gf_error *error)
 
 static enum gf_rc
 handle_open(struct gf_kafka_producer *self, const struct gf_kafka_config *config,
-            const char *transactional_id, struct gf_duration transaction_timeout, struct gf_error *error)
+            const char *transactional_id, struct gf_duration transaction_timeout,
+            struct gf_error *error)
 {
-    const int64_t timeout_ms =
-        transaction_timeout.us == 0 ? TRANSACTION_TIMEOUT_MS_DEFAULT : transaction_timeout.us / 1000;
+    const int64_t timeout_ms = transaction_timeout.us == 0 ? TRANSACTION_TIMEOUT_MS_DEFAULT
+                                                           : transaction_timeout.us / 1000;
     char timeout[32];
     snprintf(timeout, sizeof(timeout), "%lld", (long long)timeout_ms);
 

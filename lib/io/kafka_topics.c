@@ -41,10 +41,11 @@ limit_is_shorter(int64_t there, int64_t wanted)
     return there != GF_KAFKA_FOREVER && (wanted == GF_KAFKA_FOREVER || there < wanted);
 }
 
-/* More partitions of a reference topic do no harm; shards are counted by partitions, so elsewhere they must
- * agree. */
+/* More partitions of a reference topic do no harm; shards are counted by partitions, so elsewhere
+ * they must agree. */
 static bool
-gap_is_there(enum gf_kafka_gap gap, const struct gf_kafka_topic *wanted, const struct gf_kafka_topic *there)
+gap_is_there(enum gf_kafka_gap gap, const struct gf_kafka_topic *wanted,
+             const struct gf_kafka_topic *there)
 {
     switch (gap) {
     case GF_KAFKA_GAP_MISSING:
@@ -58,7 +59,8 @@ gap_is_there(enum gf_kafka_gap gap, const struct gf_kafka_topic *wanted, const s
     case GF_KAFKA_GAP_RETENTION_TIME:
         return there->is_deleted && limit_is_shorter(there->retention_ms, wanted->retention_ms);
     case GF_KAFKA_GAP_RETENTION_SIZE:
-        return there->is_deleted && limit_is_shorter(there->retention_bytes, wanted->retention_bytes);
+        return there->is_deleted &&
+               limit_is_shorter(there->retention_bytes, wanted->retention_bytes);
     }
     return false;
 }
@@ -110,8 +112,8 @@ gf_kafka_difference_print(const struct gf_kafka_difference *difference, char *te
                  wanted->name, there->partition_count, wanted->partition_count);
         return;
     case GF_KAFKA_GAP_REPLICATION:
-        snprintf(text, size, "%s: has %u replicas, wanted are %u; reassign its partitions", wanted->name,
-                 there->replication, wanted->replication);
+        snprintf(text, size, "%s: has %u replicas, wanted are %u; reassign its partitions",
+                 wanted->name, there->replication, wanted->replication);
         return;
     case GF_KAFKA_GAP_COMPACTED:
         snprintf(text, size, "%s: is compacted, which removes history; set cleanup.policy=delete",
@@ -120,8 +122,8 @@ gf_kafka_difference_print(const struct gf_kafka_difference *difference, char *te
     case GF_KAFKA_GAP_RETENTION_TIME:
         limit_print(there->retention_ms, "ms", limit_there);
         limit_print(wanted->retention_ms, "ms", limit_wanted);
-        snprintf(text, size, "%s: keeps %s, needs %s; set retention.ms=%" PRId64, wanted->name, limit_there,
-                 limit_wanted, wanted->retention_ms);
+        snprintf(text, size, "%s: keeps %s, needs %s; set retention.ms=%" PRId64, wanted->name,
+                 limit_there, limit_wanted, wanted->retention_ms);
         return;
     case GF_KAFKA_GAP_RETENTION_SIZE:
         limit_print(there->retention_bytes, "bytes", limit_there);

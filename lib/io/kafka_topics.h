@@ -1,5 +1,5 @@
-/* Topics: what gridfold wants of a cluster, and what differs from what is there. Pure; io/kafka_admin.h talks
- * to brokers. */
+/* Topics: what gridfold wants of a cluster, and what differs from what is there. Pure;
+ * io/kafka_admin.h talks to brokers. */
 #ifndef GF_IO_KAFKA_TOPICS_H
 #define GF_IO_KAFKA_TOPICS_H
 
@@ -18,7 +18,7 @@ struct gf_kafka_topic {
     bool is_compacted;                   /* cleanup.policy contains "compact" */
     bool is_deleted;                     /* … contains "delete" */
     int64_t retention_ms;                /* wanted: at least */
-    int64_t retention_bytes;             /* wanted: at least; limits by size cut history at a bad time */
+    int64_t retention_bytes; /* wanted: at least; limits by size cut history at a bad time */
 };
 
 struct gf_kafka_wish {
@@ -49,11 +49,14 @@ GF_MUST_USE enum gf_rc gf_kafka_topics_wanted(const struct gf_kafka_config *conf
                                               struct gf_kafka_topic out[GF_TOPIC_COUNT],
                                               struct gf_error *error);
 
-/* Compares row by row (`there[i]` is what is known of `wanted[i]`); returns the count of differences. */
-uint32_t gf_kafka_topics_compare(const struct gf_kafka_topic *wanted, const struct gf_kafka_topic *there,
-                                 uint32_t count, struct gf_kafka_difference out[GF_KAFKA_DIFFERENCE_MAX]);
+/* Compares row by row (`there[i]` is what is known of `wanted[i]`); returns the count of
+ * differences. */
+uint32_t gf_kafka_topics_compare(const struct gf_kafka_topic *wanted,
+                                 const struct gf_kafka_topic *there, uint32_t count,
+                                 struct gf_kafka_difference out[GF_KAFKA_DIFFERENCE_MAX]);
 
 /* One line that says what differs and what to do, without a newline. */
-void gf_kafka_difference_print(const struct gf_kafka_difference *difference, char *text, size_t size);
+void gf_kafka_difference_print(const struct gf_kafka_difference *difference, char *text,
+                               size_t size);
 
 #endif

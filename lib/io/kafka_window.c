@@ -20,9 +20,11 @@ struct gf_kafka_chunk {
 };
 
 void
-gf_kafka_window_init(struct gf_kafka_window *window, int32_t topic, uint32_t partition, bool is_keeping)
+gf_kafka_window_init(struct gf_kafka_window *window, int32_t topic, uint32_t partition,
+                     bool is_keeping)
 {
-    *window = (struct gf_kafka_window){.topic = topic, .partition = partition, .is_keeping = is_keeping};
+    *window =
+        (struct gf_kafka_window){.topic = topic, .partition = partition, .is_keeping = is_keeping};
 }
 
 static void
@@ -98,7 +100,8 @@ span_keep(struct gf_kafka_window *window, struct gf_span *span)
 }
 
 static bool
-record_keep(struct gf_kafka_window *window, struct gf_record *record, const struct gf_header *headers)
+record_keep(struct gf_kafka_window *window, struct gf_record *record,
+            const struct gf_header *headers)
 {
     if (!span_keep(window, &record->key) || !span_keep(window, &record->value)) {
         return false;
@@ -145,7 +148,8 @@ window_grow(struct gf_kafka_window *window)
 
 /* Views of the message's headers in an array of ours. */
 static bool
-message_headers(const rd_kafka_message_t *message, struct gf_header **headers_out, uint32_t *count_out)
+message_headers(const rd_kafka_message_t *message, struct gf_header **headers_out,
+                uint32_t *count_out)
 {
     rd_kafka_headers_t *list = NULL;
     *headers_out = NULL;
@@ -165,8 +169,10 @@ message_headers(const rd_kafka_message_t *message, struct gf_header **headers_ou
         const char *name = NULL;
         const void *value = NULL;
         size_t size = 0;
-        if (rd_kafka_header_get_all(list, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            headers[index] = (struct gf_header){.name = gf_span_text(name), .value = gf_span_of(value, size)};
+        if (rd_kafka_header_get_all(list, index, &name, &value, &size) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR) {
+            headers[index] =
+                (struct gf_header){.name = gf_span_text(name), .value = gf_span_of(value, size)};
         }
     }
     *headers_out = headers;
@@ -222,7 +228,8 @@ slot_fill(struct gf_kafka_window *window, struct gf_kafka_slot *slot, rd_kafka_m
 }
 
 enum gf_rc
-gf_kafka_window_add(struct gf_kafka_window *window, rd_kafka_message_t *message, struct gf_error *error)
+gf_kafka_window_add(struct gf_kafka_window *window, rd_kafka_message_t *message,
+                    struct gf_error *error)
 {
     assert(message != NULL);
     assert(message->err == RD_KAFKA_RESP_ERR_NO_ERROR);
@@ -233,7 +240,8 @@ gf_kafka_window_add(struct gf_kafka_window *window, rd_kafka_message_t *message,
     const int64_t offset = message->offset;
     if (!window_grow(window) || !slot_fill(window, &window->slots[window->tail], message)) {
         rd_kafka_message_destroy(message);
-        return gf_fail(error, GF_E_NO_MEMORY, "no memory for records of partition %u", window->partition);
+        return gf_fail(error, GF_E_NO_MEMORY, "no memory for records of partition %u",
+                       window->partition);
     }
     window->tail++;
     window->to = offset + 1;
@@ -294,7 +302,8 @@ gf_kafka_window_release(struct gf_kafka_window *window, int64_t offset)
         return;
     }
     window->from = offset < window->to ? offset : window->to;
-    while (window->head < window->tail && window->slots[window->head].record.offset < window->from) {
+    while (window->head < window->tail &&
+           window->slots[window->head].record.offset < window->from) {
         slot_drop(&window->slots[window->head++]);
     }
     if (window->head == window->tail) {

@@ -1,11 +1,13 @@
-/* Window: the records of one partition that have been fetched and not yet released, in order of offset.
+/* Window: the records of one partition that have been fetched and not yet released, in order of
+ * offset.
  *
- * It holds every record of the offsets [from, to); offsets in between that hold none are transaction markers
- * or aborted records. What was read once can be read again until it is released: an aborted batch costs no
- * second fetch.
+ * It holds every record of the offsets [from, to); offsets in between that hold none are
+ * transaction markers or aborted records. What was read once can be read again until it is
+ * released: an aborted batch costs no second fetch.
  *
- * Two kinds. A lending window keeps librdkafka's messages and lends their bytes (no copy). A keeping window,
- * for reference topics, copies: a lent message would hold the whole reply of the broker it came in, for ever.
+ * Two kinds. A lending window keeps librdkafka's messages and lends their bytes (no copy). A
+ * keeping window, for reference topics, copies: a lent message would hold the whole reply of the
+ * broker it came in, for ever.
  */
 #ifndef GF_IO_KAFKA_WINDOW_H
 #define GF_IO_KAFKA_WINDOW_H
@@ -31,7 +33,8 @@ struct gf_kafka_window {
     struct gf_kafka_chunk *chunk; /* newest first */
 };
 
-void gf_kafka_window_init(struct gf_kafka_window *window, int32_t topic, uint32_t partition, bool is_keeping);
+void gf_kafka_window_init(struct gf_kafka_window *window, int32_t topic, uint32_t partition,
+                          bool is_keeping);
 void gf_kafka_window_fini(struct gf_kafka_window *window);
 
 /* Drops all it holds and starts to fill at `offset`. */
@@ -39,8 +42,8 @@ void gf_kafka_window_start(struct gf_kafka_window *window, int64_t offset);
 
 /* Takes `message`, whether it works or not; one below `to` is dropped.
  * Errors: GF_E_NO_MEMORY. */
-GF_MUST_USE enum gf_rc gf_kafka_window_add(struct gf_kafka_window *window, rd_kafka_message_t *message,
-                                           struct gf_error *error);
+GF_MUST_USE enum gf_rc gf_kafka_window_add(struct gf_kafka_window *window,
+                                           rd_kafka_message_t *message, struct gf_error *error);
 
 /* The partition has been read up to `offset` (an end-of-partition event). */
 void gf_kafka_window_reach(struct gf_kafka_window *window, int64_t offset);

@@ -130,10 +130,11 @@ freeze_at_once(struct gf_feed *feed, struct gf_error *error)
     int64_t ends[GF_MERGE_INPUT_COUNT_MAX];
     for (uint32_t i = 0; i < feed->input_count; i++) {
         const struct gf_batch_input *range = &feed->inputs[i].range;
-        places[i] =
-            (struct gf_source_place){.topic = (enum gf_topic)range->topic, .partition = range->partition};
+        places[i] = (struct gf_source_place){.topic = (enum gf_topic)range->topic,
+                                             .partition = range->partition};
     }
-    const enum gf_rc rc = feed->source->ops->ends_of(feed->source, places, feed->input_count, ends, error);
+    const enum gf_rc rc =
+        feed->source->ops->ends_of(feed->source, places, feed->input_count, ends, error);
     for (uint32_t i = 0; rc == GF_OK && i < feed->input_count; i++) {
         struct gf_batch_input *range = &feed->inputs[i].range;
         range->end = ends[i] > range->to ? ends[i] : range->to;

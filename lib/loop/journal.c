@@ -91,7 +91,8 @@ gf_journal_next(struct gf_journal_reader *reader, struct gf_journal *out, int64_
     while (reader->record_at == reader->record_count) {
         if (reader->at >= reader->end) {
             /* What follows is what we write ourselves: nobody shall fetch it. */
-            reader->source->ops->release(reader->source, GF_TOPIC_JOURNAL, reader->shard, INT64_MAX);
+            reader->source->ops->release(reader->source, GF_TOPIC_JOURNAL, reader->shard,
+                                         INT64_MAX);
             return GF_OK;
         }
         reader->source->ops->release(reader->source, GF_TOPIC_JOURNAL, reader->shard, reader->at);

@@ -9,8 +9,9 @@
 #include "loop/source.h"
 #include "model/records.h"
 
-#define GF_JOURNAL_SIZE_MAX (UINT32_C(1) << 20) /* a CONFIG record holds the configuration's text  \
-                                                 */
+#define GF_JOURNAL_SIZE_MAX                                                                        \
+    (UINT32_C(1) << 20) /* a CONFIG record holds the configuration's text                          \
+                         */
 
 /* Encodes and appends one record to the shard's journal partition. `time` stamps it: the shard's
  * time. */

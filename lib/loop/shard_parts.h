@@ -1,4 +1,5 @@
-/* The shard's own struct, shared by its files: shard.c (live), shard_config.c, shard_sweep.c, recover.c, replay.c.
+/* The shard's own struct, shared by its files: shard.c (live), shard_config.c, shard_sweep.c,
+ * recover.c, replay.c.
  */
 #ifndef GF_LOOP_SHARD_PARTS_H
 #define GF_LOOP_SHARD_PARTS_H

@@ -37,10 +37,10 @@ struct gf_source_ops {
     enum gf_rc (*ends)(struct gf_source *source, enum gf_topic topic, uint32_t partition,
                        int64_t *first_out, int64_t *end_out, struct gf_error *error);
 
-    /* The ends alone, of many places of input topics at once: one question to a service instead of many.
-     * NULL where asking one by one costs nothing. Errors: as `ends`. */
-    enum gf_rc (*ends_of)(struct gf_source *source, const struct gf_source_place *places, uint32_t count,
-                          int64_t *ends_out, struct gf_error *error);
+    /* The ends alone, of many places of input topics at once: one question to a service instead of
+     * many. NULL where asking one by one costs nothing. Errors: as `ends`. */
+    enum gf_rc (*ends_of)(struct gf_source *source, const struct gf_source_place *places,
+                          uint32_t count, int64_t *ends_out, struct gf_error *error);
 
     /* The first offset whose record timestamp is at or after `time`; the end when there is none. */
     enum gf_rc (*offset_at)(struct gf_source *source, enum gf_topic topic, uint32_t partition,
@@ -57,8 +57,8 @@ struct gf_source_ops {
                        struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
                        int64_t *next_out, struct gf_error *error);
 
-    /* The caller no longer needs records of this partition below `offset`; INT64_MAX: nor any others for
-     * now, so nothing more has to be fetched ahead. */
+    /* The caller no longer needs records of this partition below `offset`; INT64_MAX: nor any
+     * others for now, so nothing more has to be fetched ahead. */
     void (*release)(struct gf_source *source, enum gf_topic topic, uint32_t partition,
                     int64_t offset);
 

@@ -1,4 +1,5 @@
-/* The Kafka source, sink and admin against a real broker. Every test has topics of its own (a prefix). */
+/* The Kafka source, sink and admin against a real broker. Every test has topics of its own (a
+ * prefix). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,14 +24,18 @@ topics_are_made_as_they_are_wanted(void **state)
     struct gf_kafka_difference differences[GF_KAFKA_DIFFERENCE_MAX];
     struct gf_error error;
     lab_expect_ok(gf_kafka_topics_wanted(&config, &wish, wanted, &error), &error, "wanted");
-    lab_expect_ok(gf_kafka_admin_list(&config, wanted, GF_TOPIC_COUNT, there, &error), &error, "list");
-    assert_int_equal(gf_kafka_topics_compare(wanted, there, GF_TOPIC_COUNT, differences), GF_TOPIC_COUNT);
+    lab_expect_ok(gf_kafka_admin_list(&config, wanted, GF_TOPIC_COUNT, there, &error), &error,
+                  "list");
+    assert_int_equal(gf_kafka_topics_compare(wanted, there, GF_TOPIC_COUNT, differences),
+                     GF_TOPIC_COUNT);
     assert_int_equal(differences[0].gap, GF_KAFKA_GAP_MISSING);
 
     for (int turn = 0; turn < 2; turn++) { /* the second time they are there already */
-        lab_expect_ok(gf_kafka_admin_create(&config, wanted, GF_TOPIC_COUNT, &error), &error, "create");
+        lab_expect_ok(gf_kafka_admin_create(&config, wanted, GF_TOPIC_COUNT, &error), &error,
+                      "create");
     }
-    lab_expect_ok(gf_kafka_admin_list(&config, wanted, GF_TOPIC_COUNT, there, &error), &error, "list");
+    lab_expect_ok(gf_kafka_admin_list(&config, wanted, GF_TOPIC_COUNT, there, &error), &error,
+                  "list");
     assert_int_equal(gf_kafka_topics_compare(wanted, there, GF_TOPIC_COUNT, differences), 0);
     assert_int_equal(there[GF_TOPIC_JOURNAL].retention_ms, 86400000);
     assert_int_equal(there[GF_TOPIC_CONTROL].retention_ms, GF_KAFKA_FOREVER);
@@ -55,8 +60,8 @@ inputs_are_read_at_their_offsets(void **state)
     struct gf_source *const source = lab.source;
     struct gf_error error;
     uint32_t partitions = 0;
-    lab_expect_ok(source->ops->partitions(source, GF_TOPIC_METER_READINGS, &partitions, &error), &error,
-                  "count");
+    lab_expect_ok(source->ops->partitions(source, GF_TOPIC_METER_READINGS, &partitions, &error),
+                  &error, "count");
     assert_int_equal(partitions, 2);
     assert_int_equal(lab_end_of(source, GF_TOPIC_METER_READINGS), 0);
     lab_produce_plain("inputs.meter.readings", 3000);
@@ -76,7 +81,8 @@ inputs_are_read_at_their_offsets(void **state)
     }
     /* Again: what is not released (no fetch), and what is (a seek). */
     source->ops->release(source, GF_TOPIC_METER_READINGS, 0, 2000);
-    assert_int_equal(lab_read_until(source, GF_TOPIC_METER_READINGS, 2500, 2600, records, 101), 100);
+    assert_int_equal(lab_read_until(source, GF_TOPIC_METER_READINGS, 2500, 2600, records, 101),
+                     100);
     assert_int_equal(records[0].offset, 2500);
     assert_int_equal(lab_read_until(source, GF_TOPIC_METER_READINGS, 10, 20, records, 11), 10);
     assert_int_equal(records[9].offset, 19);
@@ -84,11 +90,14 @@ inputs_are_read_at_their_offsets(void **state)
     int64_t offset = -1;
     const struct {
         int64_t time_us, offset;
-    } times[] = {
-        {0, 0}, {LAB_TIME_US + 4000, 4}, {LAB_TIME_US + 4001, 5}, {LAB_TIME_US + GF_US_PER_DAY, 3000}};
+    } times[] = {{0, 0},
+                 {LAB_TIME_US + 4000, 4},
+                 {LAB_TIME_US + 4001, 5},
+                 {LAB_TIME_US + GF_US_PER_DAY, 3000}};
     for (size_t index = 0; index < sizeof(times) / sizeof(times[0]); index++) {
         lab_expect_ok(source->ops->offset_at(source, GF_TOPIC_METER_READINGS, 0,
-                                             (struct gf_time){times[index].time_us}, &offset, &error),
+                                             (struct gf_time){times[index].time_us}, &offset,
+                                             &error),
                       &error, "offset_at");
         assert_int_equal(offset, times[index].offset);
     }
@@ -176,8 +185,8 @@ the_end_of_the_journal_lies_behind_open_transactions(void **state)
     int64_t next = -1;
     for (int tries = 0; tries < LAB_TRIES_MAX && end == 0; tries++) {
         end = lab_end_of(lab.source, GF_TOPIC_JOURNAL);
-        lab_expect_ok(lab.source->ops->read(lab.source, GF_TOPIC_JOURNAL, 0, 0, 1, LAB_WAIT, records, 4,
-                                            &count, &next, &error),
+        lab_expect_ok(lab.source->ops->read(lab.source, GF_TOPIC_JOURNAL, 0, 0, 1, LAB_WAIT,
+                                            records, 4, &count, &next, &error),
                       &error, "read");
         assert_int_equal(count, 0);
         assert_int_equal(next, 0);
@@ -221,9 +230,9 @@ a_reference_topic_serves_two_positions(void **state)
     lab_expect_ok(gf_kafka_source_open(&lab.config, &fresh, &error), &error, "source");
     assert_int_equal(lab_read_until(fresh, GF_TOPIC_CONTROL, 5, 101, behind, 101), 96);
     assert_int_equal(behind[0].offset, 5);
-    lab_expect_rc(
-        fresh->ops->read(fresh, GF_TOPIC_CONTROL, 0, 4, 101, LAB_WAIT, behind, 101, &count, &next, &error),
-        GF_E_LOST, &error);
+    lab_expect_rc(fresh->ops->read(fresh, GF_TOPIC_CONTROL, 0, 4, 101, LAB_WAIT, behind, 101,
+                                   &count, &next, &error),
+                  GF_E_LOST, &error);
     fresh->ops->close(fresh);
     lab_close(&lab);
 }
@@ -244,8 +253,8 @@ an_offset_that_is_gone_is_lost(void **state)
         int64_t next = 0;
         enum gf_rc rc = GF_OK;
         for (int tries = 0; rc == GF_OK && tries < LAB_TRIES_MAX; tries++) {
-            rc = lab.source->ops->read(lab.source, GF_TOPIC_METER_READINGS, 0, wanted[index], 1000, LAB_WAIT,
-                                       records, 32, &count, &next, &error);
+            rc = lab.source->ops->read(lab.source, GF_TOPIC_METER_READINGS, 0, wanted[index], 1000,
+                                       LAB_WAIT, records, 32, &count, &next, &error);
         }
         char text[128];
         snprintf(text, sizeof(text),
@@ -275,9 +284,10 @@ a_missing_topic_is_named_and_not_made(void **state)
     lab_expect_rc(gf_kafka_sink_open(&sink_config, &sink, &error), GF_E_NOT_FOUND, &error);
     assert_null(sink);
     lab_expect_ok(gf_kafka_source_open(&config, &source, &error), &error, "source");
-    lab_expect_rc(source->ops->ends(source, GF_TOPIC_JOURNAL, 0, &first, &end, &error), GF_E_NOT_FOUND,
+    lab_expect_rc(source->ops->ends(source, GF_TOPIC_JOURNAL, 0, &first, &end, &error),
+                  GF_E_NOT_FOUND, &error);
+    lab_expect_rc(source->ops->partitions(source, GF_TOPIC_JOURNAL, &count, &error), GF_E_NOT_FOUND,
                   &error);
-    lab_expect_rc(source->ops->partitions(source, GF_TOPIC_JOURNAL, &count, &error), GF_E_NOT_FOUND, &error);
     assert_non_null(strstr(error.text, "missing.journal"));
     assert_non_null(strstr(error.text, "gridfold topics create"));
     source->ops->close(source);
@@ -305,8 +315,8 @@ an_output_that_is_too_large_is_refused_and_aborts(void **state)
     lab_close(&lab);
 }
 
-/* A broker that dies with a transaction open and comes back: the commit says what became of it, and that is
- * true. */
+/* A broker that dies with a transaction open and comes back: the commit says what became of it, and
+ * that is true. */
 static void
 a_broker_that_restarts_loses_and_doubles_nothing(void **state)
 {
@@ -367,12 +377,13 @@ a_broker_that_is_gone_is_unavailable_in_bounded_time(void **state)
 
     int64_t first = 0, end = 0, next = 0;
     uint32_t count = 0;
-    enum gf_rc rc = lab.source->ops->ends(lab.source, GF_TOPIC_METER_READINGS, 0, &first, &end, &error);
+    enum gf_rc rc =
+        lab.source->ops->ends(lab.source, GF_TOPIC_METER_READINGS, 0, &first, &end, &error);
     lab_expect_rc(rc, GF_E_UNAVAILABLE, &error);
     assert_non_null(strstr(error.text, lab_broker.address));
     for (int tries = 0; tries < LAB_TRIES_MAX; tries++) {
-        rc = lab.source->ops->read(lab.source, GF_TOPIC_METER_READINGS, 0, 1, 5, LAB_WAIT, records, 4, &count,
-                                   &next, &error);
+        rc = lab.source->ops->read(lab.source, GF_TOPIC_METER_READINGS, 0, 1, 5, LAB_WAIT, records,
+                                   4, &count, &next, &error);
         if (rc != GF_OK) {
             break;
         }

@@ -50,15 +50,18 @@ lab_open(struct lab *lab, const char *prefix, struct gf_duration timeout)
                                      GF_TOPIC_METER_READINGS};
     struct gf_kafka_topic wanted[GF_TOPIC_COUNT];
     struct gf_error error;
-    const struct gf_kafka_wish wish = {.shard_count = 2, .replication = 1, .retention_ms = 86400000};
+    const struct gf_kafka_wish wish = {
+        .shard_count = 2, .replication = 1, .retention_ms = 86400000};
     lab_expect_ok(gf_kafka_topics_wanted(&lab->config, &wish, wanted, &error), &error, "wanted");
     for (size_t index = 0; index < sizeof(written) / sizeof(written[0]); index++) {
         lab->schema_ids[written[index]] = LAB_SCHEMA_ID;
-        lab_expect_ok(gf_kafka_admin_create(&lab->config, &wanted[written[index]], 1, &error), &error,
-                      "create");
+        lab_expect_ok(gf_kafka_admin_create(&lab->config, &wanted[written[index]], 1, &error),
+                      &error, "create");
     }
-    lab->sink_config = (struct gf_kafka_sink_config){
-        .kafka = &lab->config, .transactional_id = prefix, .group = "lag", .schema_ids = lab->schema_ids};
+    lab->sink_config = (struct gf_kafka_sink_config){.kafka = &lab->config,
+                                                     .transactional_id = prefix,
+                                                     .group = "lag",
+                                                     .schema_ids = lab->schema_ids};
     lab_expect_ok(gf_kafka_source_open(&lab->config, &lab->source, &error), &error, "source");
 }
 
@@ -119,8 +122,9 @@ lab_read_until(struct gf_source *source, enum gf_topic topic, int64_t from, int6
         uint32_t count = 0;
         int64_t next = offset;
         assert_in_range(total, 0, count_max - 1);
-        const enum gf_rc rc = source->ops->read(source, topic, 0, offset, end, LAB_WAIT, records + total,
-                                                count_max - total, &count, &next, &error);
+        const enum gf_rc rc =
+            source->ops->read(source, topic, 0, offset, end, LAB_WAIT, records + total,
+                              count_max - total, &count, &next, &error);
         lab_expect_ok(rc, &error, "read");
         assert_true(next >= offset);
         total += count;
@@ -165,7 +169,8 @@ lab_end_settled(const struct lab *lab, enum gf_topic topic)
     rd_kafka_t *const handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
     int64_t first = 0, high = -1, end = -2;
     for (int tries = 0; tries < 5000 && high != end; tries++) {
-        assert_int_equal(rd_kafka_query_watermark_offsets(handle, name, 0, &first, &high, 30000), 0);
+        assert_int_equal(rd_kafka_query_watermark_offsets(handle, name, 0, &first, &high, 30000),
+                         0);
         end = lab_end_of(lab->source, topic);
     }
     rd_kafka_destroy(handle);
@@ -188,10 +193,11 @@ lab_produce_plain(const char *topic, int count)
         const int size = snprintf(text, sizeof(text), "%d", index);
         const bool is_tombstone = index == 3;
         assert_int_equal(
-            rd_kafka_producev(handle, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
-                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY("key", 3),
-                              RD_KAFKA_V_VALUE(is_tombstone ? NULL : text, is_tombstone ? 0 : (size_t)size),
-                              RD_KAFKA_V_TIMESTAMP(LAB_TIME_US / 1000 + index), RD_KAFKA_V_END),
+            rd_kafka_producev(
+                handle, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
+                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY("key", 3),
+                RD_KAFKA_V_VALUE(is_tombstone ? NULL : text, is_tombstone ? 0 : (size_t)size),
+                RD_KAFKA_V_TIMESTAMP(LAB_TIME_US / 1000 + index), RD_KAFKA_V_END),
             0);
     }
     assert_int_equal(rd_kafka_flush(handle, 30000), 0);

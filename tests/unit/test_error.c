@@ -43,8 +43,8 @@ test_exit_codes_are_those_of_sysexits(void **state)
         {GF_OK, 0},          {GF_E_USAGE, 64},       {GF_E_DAMAGED, 65},
         {GF_E_BAD_DATA, 65}, {GF_E_UNAVAILABLE, 69}, {GF_E_IO, 74},
         {GF_E_NO_SPACE, 74}, {GF_E_FENCED, 76},      {GF_E_CONFIG, 78},
-        {GF_E_DIFFERENT, 1}, {GF_E_NOT_FOUND, 66},   {GF_E_NO_MEMORY, 70},
-        {GF_E_LOST, 70},
+        {GF_E_DIFFERENT, 1}, {GF_E_NOT_FOUND, 66},   {GF_E_NO_MEMORY, 71},
+        {GF_E_LOST, 65},     {GF_E_VERSION, 65},     {GF_E_BUSY, 75},
     };
     for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
         assert_int_equal(gf_rc_exit_code(cases[index].rc), cases[index].exit_code);

@@ -45,7 +45,8 @@ what_exactly_once_rests_on_cannot_be_set(void **state)
         "delivery.report.only.error", "log.queue",
     };
     for (size_t index = 0; index < sizeof(keys) / sizeof(keys[0]); index++) {
-        const enum gf_kafka_role role = keys[index][0] == 'c' ? GF_KAFKA_READ_COMMITTED : GF_KAFKA_WRITE;
+        const enum gf_kafka_role role =
+            keys[index][0] == 'c' ? GF_KAFKA_READ_COMMITTED : GF_KAFKA_WRITE;
         rd_kafka_conf_t *conf = NULL;
         struct gf_error error;
         assert_int_equal(conf_try(keys[index], "1", role, &conf, &error), GF_E_CONFIG);
@@ -60,16 +61,19 @@ other_settings_pass_through_and_errors_name_the_key(void **state)
     (void)state;
     rd_kafka_conf_t *conf = NULL;
     struct gf_error error;
-    assert_int_equal(conf_try("fetch.wait.max.ms", "77", GF_KAFKA_READ_COMMITTED, &conf, &error), GF_OK);
+    assert_int_equal(conf_try("fetch.wait.max.ms", "77", GF_KAFKA_READ_COMMITTED, &conf, &error),
+                     GF_OK);
     conf_expect(conf, "fetch.wait.max.ms", "77");
     conf_expect(conf, "isolation.level", "read_committed");
     conf_expect(conf, "enable.auto.commit", "false");
     conf_expect(conf, "queued.min.messages", "100000");
     rd_kafka_conf_destroy(conf);
-    assert_int_equal(conf_try("sasl.username", "me", GF_KAFKA_READ_UNCOMMITTED, &conf, &error), GF_OK);
+    assert_int_equal(conf_try("sasl.username", "me", GF_KAFKA_READ_UNCOMMITTED, &conf, &error),
+                     GF_OK);
     conf_expect(conf, "isolation.level", "read_uncommitted");
     rd_kafka_conf_destroy(conf);
-    assert_int_equal(conf_try("consumer.client.id", "reader", GF_KAFKA_WRITE, &conf, &error), GF_OK);
+    assert_int_equal(conf_try("consumer.client.id", "reader", GF_KAFKA_WRITE, &conf, &error),
+                     GF_OK);
     conf_expect(conf, "client.id", "gridfold");
     conf_expect(conf, "enable.idempotence", "true");
     rd_kafka_conf_destroy(conf);
@@ -124,7 +128,8 @@ topics_are_compared_one_by_one(void **state)
     for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
         struct gf_kafka_difference differences[GF_KAFKA_DIFFERENCE_MAX];
         there[0] = cases[index].there;
-        const uint32_t count = gf_kafka_topics_compare(&wanted[GF_TOPIC_JOURNAL], there, 1, differences);
+        const uint32_t count =
+            gf_kafka_topics_compare(&wanted[GF_TOPIC_JOURNAL], there, 1, differences);
         assert_int_equal(count, cases[index].text == NULL ? 0 : 1);
         if (count > 0) {
             char text[256];

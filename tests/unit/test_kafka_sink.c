@@ -1,5 +1,5 @@
-/* What the sink makes of Kafka's errors, on librdkafka's mock cluster: which of them are asked again, which
- * abort, which are the end. A real broker is in tests/broker. */
+/* What the sink makes of Kafka's errors, on librdkafka's mock cluster: which of them are asked
+ * again, which abort, which are the end. A real broker is in tests/broker. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,8 +35,9 @@ bench_open(struct bench *bench)
     assert_non_null(bench->handle);
     bench->cluster = rd_kafka_handle_mock_cluster(bench->handle);
     assert_int_equal(rd_kafka_mock_topic_create(bench->cluster, "journal", 1, 1), 0);
-    bench->config = (struct gf_kafka_config){.brokers = rd_kafka_mock_cluster_bootstraps(bench->cluster),
-                                             .request_timeout = {5 * GF_US_PER_S}};
+    bench->config =
+        (struct gf_kafka_config){.brokers = rd_kafka_mock_cluster_bootstraps(bench->cluster),
+                                 .request_timeout = {5 * GF_US_PER_S}};
     bench->sink_config = (struct gf_kafka_sink_config){.kafka = &bench->config,
                                                        .transactional_id = "slot-0",
                                                        .group = "lag",
@@ -64,8 +65,8 @@ transaction_try(struct gf_sink *sink, struct gf_error *error)
     return rc == GF_OK ? sink->ops->commit(sink, &position, 1, error) : rc;
 }
 
-/* What a commit gives when the broker answers the `request` with `code`, and whether the sink goes on
- * afterwards. */
+/* What a commit gives when the broker answers the `request` with `code`, and whether the sink goes
+ * on afterwards. */
 struct answer {
     int16_t request;
     rd_kafka_resp_err_t code;
@@ -100,10 +101,12 @@ commits_end_as_the_broker_answers(void **state)
         const enum gf_rc rc = transaction_try(sink, &error);
         if (rc != answer->rc) {
             fail_msg("request %d answered with %s: %s, not %s: %s", answer->request,
-                     rd_kafka_err2name(answer->code), gf_rc_name(rc), gf_rc_name(answer->rc), error.text);
+                     rd_kafka_err2name(answer->code), gf_rc_name(rc), gf_rc_name(answer->rc),
+                     error.text);
         }
         if (answer->goes_on) {
-            expect_ok(sink->ops->abort(sink, &error), &error, "abort"); /* nothing is open: no effect */
+            expect_ok(sink->ops->abort(sink, &error), &error,
+                      "abort"); /* nothing is open: no effect */
             expect_ok(transaction_try(sink, &error), &error, "next transaction");
         }
         sink->ops->close(sink);

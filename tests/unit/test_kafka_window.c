@@ -12,8 +12,8 @@
 
 #include "io/kafka_window.h"
 
-/* A mock cluster in this process gives true messages at chosen offsets: `count` of them, of which the caller
- * keeps those that it wants, so that gaps look like transaction markers. */
+/* A mock cluster in this process gives true messages at chosen offsets: `count` of them, of which
+ * the caller keeps those that it wants, so that gaps look like transaction markers. */
 struct bench {
     rd_kafka_t *handle, *consumer;
     rd_kafka_mock_cluster_t *cluster;
@@ -40,15 +40,16 @@ bench_open(struct bench *bench, int count)
     for (int index = 0; index < count; index++) {
         char value[8] = "value-0";
         value[6] = (char)('0' + index % 10);
-        assert_int_equal(rd_kafka_producev(bench->handle, RD_KAFKA_V_TOPIC("t"), RD_KAFKA_V_PARTITION(0),
-                                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                           RD_KAFKA_V_VALUE(value, 7), RD_KAFKA_V_HEADER("name", "v", 1),
-                                           RD_KAFKA_V_TIMESTAMP(5), RD_KAFKA_V_END),
-                         0);
+        assert_int_equal(
+            rd_kafka_producev(bench->handle, RD_KAFKA_V_TOPIC("t"), RD_KAFKA_V_PARTITION(0),
+                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(value, 7),
+                              RD_KAFKA_V_HEADER("name", "v", 1), RD_KAFKA_V_TIMESTAMP(5),
+                              RD_KAFKA_V_END),
+            0);
     }
     assert_int_equal(rd_kafka_flush(bench->handle, 30000), 0);
-    bench->consumer =
-        handle_new(RD_KAFKA_CONSUMER, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(bench->cluster));
+    bench->consumer = handle_new(RD_KAFKA_CONSUMER, "bootstrap.servers",
+                                 rd_kafka_mock_cluster_bootstraps(bench->cluster));
     bench->topic = rd_kafka_topic_new(bench->consumer, "t", NULL);
     assert_int_equal(rd_kafka_consume_start(bench->topic, 0, 0), 0);
 }
@@ -108,8 +109,8 @@ window_rules(bool is_keeping)
         {12, 13, 32, 0, 13}, {12, 100, 32, 0, 14}, {14, 100, 32, 0, 14},
     };
     for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
-        assert_int_equal(gf_kafka_window_take(&window, cases[index].offset, cases[index].end, records,
-                                              cases[index].count_max, &next),
+        assert_int_equal(gf_kafka_window_take(&window, cases[index].offset, cases[index].end,
+                                              records, cases[index].count_max, &next),
                          cases[index].count);
         assert_int_equal(next, cases[index].next);
     }

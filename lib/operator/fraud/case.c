@@ -191,7 +191,7 @@ kind_add(const struct gf_view *view, const struct gf_fraud_state *state, int32_t
                      (double)view->features->contract.capacity_w / 1000.0, "kW");
         break;
     case GF_FRAUD_CODE_BASELINE_DROP:
-        kwh = (double)state->drop_sum_kwh / (state->drop_count > 0 ? state->drop_count : 1);
+        kwh = gf_fraud_mean_kwh(load, state->drop_day - 1, last_day, &count);
         reason_add(parts, name, kwh / (double)state->drop_baseline_kwh, params->drop_level, weight);
         evidence_add(parts, "mean_since_change", kwh, (double)state->drop_baseline_kwh, "kWh/d");
         break;

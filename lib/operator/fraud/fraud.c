@@ -4,13 +4,9 @@
 #include <stdio.h>
 
 #include "operator/fraud/case.h"
+#include "operator/fraud/drop.h"
 
-#define DAYS_BEFORE_DROP       28 /* the level before a drop is the mean of so many days … */
-#define DAYS_BEFORE_DROP_MIN   7  /* … with at least so many there */
-#define CLEAN_DAYS_OF_DROP_MIN 5  /* since the alarm */
-#define DAYS_OF_RECOVERY       7
-#define DROP_WATCH_DAYS        60 /* a drop that is still not deep enough after so long is no drop */
-#define DAYS_OF_EARLIER_USE    14
+#define DAYS_OF_EARLIER_USE 14
 
 static bool
 is_over_capacity(const struct gf_view *view)
@@ -117,83 +113,6 @@ contract_check(const struct gf_view *view, struct gf_fraud_state *state, struct 
     evidence->codes |= GF_FRAUD_BIT(GF_FRAUD_CODE_NO_CONTRACT);
 }
 
-/* Takes up the watch of a drop that CUSUM has found. The level before it is kept: the running baseline
- * follows the drop down, and would call it normal. */
-static void
-drop_start(const struct gf_view *view, struct gf_fraud_state *state)
-{
-    const struct gf_fraud_params *const params = view->params;
-    const struct gf_change *const change = view->change;
-    int32_t count = 0;
-    const double before_kwh =
-        gf_fraud_mean_kwh(&view->features->load, change->cusum_change_day - DAYS_BEFORE_DROP,
-                          change->cusum_change_day - 1, &count);
-    if (count >= DAYS_BEFORE_DROP_MIN && before_kwh > params->use_kwh_per_day) {
-        state->drop_baseline_kwh = (float)before_kwh;
-        state->drop_day = change->cusum_change_day + 1;
-        state->drop_sum_kwh = 0;
-        state->drop_count = 0;
-    }
-}
-
-/* Whether a watched drop has lasted, is deep enough, and is not over already: a holiday of two weeks is as
- * deep, but its last day is a normal one. */
-static bool
-is_drop(const struct gf_view *view, const struct gf_fraud_state *state, double recent_kwh)
-{
-    const struct gf_fraud_params *const params = view->params;
-    const struct gf_change *const change = view->change;
-    const double limit_kwh = params->drop_level * (double)state->drop_baseline_kwh;
-    const double mean_kwh = (double)state->drop_sum_kwh / state->drop_count;
-    return change->day + 2 - state->drop_day >= params->drop_days &&
-           state->drop_count >= CLEAN_DAYS_OF_DROP_MIN && mean_kwh < limit_kwh && recent_kwh < limit_kwh &&
-           change->day_kwh < limit_kwh;
-}
-
-/* The mean since the drop is that of clean days alone: an estimate is no evidence. A drop of somebody who is
- * disconnected is what should be. */
-static void
-drop_check(const struct gf_view *view, struct gf_fraud_state *state, struct gf_fraud_evidence *evidence)
-{
-    const struct gf_fraud_params *const params = view->params;
-    const struct gf_change *const change = view->change;
-    const bool is_known = gf_fraud_codes_of_use(state) & GF_FRAUD_BIT(GF_FRAUD_CODE_BASELINE_DROP);
-    if (state->disconnected_day != 0 && !is_known) {
-        state->drop_day = 0;
-        return;
-    }
-    if (change->cusum_down && state->drop_day == 0) {
-        drop_start(view, state);
-    }
-    if (state->drop_day == 0 || !change->day_is_clean) {
-        return;
-    }
-    const double baseline_kwh = (double)state->drop_baseline_kwh;
-    if (state->drop_count < UINT8_MAX) {
-        state->drop_count++;
-        state->drop_sum_kwh += (float)change->day_kwh;
-    }
-    if (is_known) {
-        if (change->day_kwh < params->drop_recovered_level * baseline_kwh) {
-            evidence->codes |= GF_FRAUD_BIT(GF_FRAUD_CODE_BASELINE_DROP);
-            evidence->added_kwh += baseline_kwh - change->day_kwh;
-        }
-        return;
-    }
-    int32_t recent_count = 0, count = 0;
-    const double recent_kwh = gf_fraud_mean_kwh(&view->features->load, change->day - DAYS_OF_RECOVERY + 1,
-                                                change->day, &recent_count);
-    if (is_drop(view, state, recent_kwh)) {
-        (void)gf_fraud_mean_kwh(&view->features->load, state->drop_day - 1, change->day, &count);
-        evidence->codes |= GF_FRAUD_BIT(GF_FRAUD_CODE_BASELINE_DROP);
-        evidence->added_kwh += (baseline_kwh - (double)state->drop_sum_kwh / state->drop_count) * count;
-    } else if ((recent_count == DAYS_OF_RECOVERY &&
-                recent_kwh >= params->drop_recovered_level * baseline_kwh) ||
-               change->day + 1 - state->drop_day > DROP_WATCH_DAYS) {
-        state->drop_day = 0;
-    }
-}
-
 /* Closes the cases that have been without evidence long enough. Days that tell nothing do not count: they
  * move the day of the last evidence on. */
 static enum gf_rc
@@ -226,7 +145,7 @@ day_check(const struct gf_view *view, struct gf_fraud_state *state, struct gf_sp
     const struct gf_change *const change = view->change;
     struct gf_fraud_evidence evidence = {.day = change->day};
     zero_check(view, state, &evidence);
-    drop_check(view, state, &evidence);
+    gf_fraud_drop_check(view, state, &evidence);
     contract_check(view, state, &evidence);
     if (evidence.codes != 0) {
         const enum gf_rc rc = gf_fraud_case_add(view, state, meter_id, &evidence, out);

@@ -4,7 +4,7 @@
  *   NO_CONTRACT         use of electricity with no contract in force for a week, or while disconnected
  *   ZERO_RUN            days without any use where there was use before, with nobody disconnected
  *   OVER_CAPACITY       demand above the contracted one, in several intervals
- *   BASELINE_DROP       a lasting drop below the customer's own earlier level, with the day it began
+ *   BASELINE_DROP       a lasting step down from the customer's own earlier level, with the day of the step
  *
  * A case opens with its first evidence, is updated when another kind joins or its severity rises, and closes
  * when no evidence was seen for some clean days. Masked slots (estimated, power-fail, missing) are evidence
@@ -25,7 +25,8 @@ struct gf_fraud_params {
     int64_t zero_days_residential, zero_days_commercial, zero_days_industrial;
     double capacity_margin; /* 0.2: 20 % above the contracted demand */
     int64_t capacity_intervals, capacity_window_days;
-    double drop_level, drop_recovered_level; /* share of the earlier level */
+    double drop_step, drop_level, drop_peak, drop_recovered_level; /* share of the earlier level */
+    double drop_evenness; /* of the relative deviation before */
     int64_t drop_days;
     double weight_register, weight_contract, weight_zero, weight_capacity, weight_drop;
     double score_medium, score_high;
@@ -47,18 +48,18 @@ struct gf_fraud_case {
 
 struct gf_fraud_state {
     struct gf_fraud_case cases[GF_FRAUD_CASE_COUNT_MAX];
-    float drop_baseline_kwh;  /* kWh a day before the drop that is watched */
-    float drop_sum_kwh;       /* of `drop_count` clean days since it was found */
+    float drop_baseline_kwh;  /* kWh a day before the drop that is watched, or found */
+    uint32_t clean_days;      /* bit i: the day i days before the newest one that is over was clean */
     int32_t drop_day;         /* local day the watched drop began, + 1; 0: none */
     int32_t no_contract_day;  /* first closed local day without a contract, + 1; 0: has one */
     int32_t disconnected_day; /* local day of disconnection, + 1; 0: connected */
     uint16_t capacity_day;    /* low half of the local day the count began */
     uint8_t capacity_count;   /* intervals above the contracted demand since; saturates */
-    uint8_t drop_count;       /* saturates, and the sum with it */
+    uint8_t reserved;
 };
 static_assert(sizeof(struct gf_fraud_state) == 72, "fraud part of the state record");
 
-#define GF_FRAUD_PARAM_COUNT 20
+#define GF_FRAUD_PARAM_COUNT 23
 extern const struct gf_param gf_fraud_param_rows[GF_FRAUD_PARAM_COUNT];
 extern const struct gf_operator gf_op_fraud;
 

@@ -48,7 +48,7 @@ GF_MUST_USE enum gf_rc job_open(struct job *job, bool with_sink, enum job_store 
                                 const char *path, bool accept_refold, struct gf_error *error);
 void job_close(struct job *job);
 
-/* A callback of struct gf_progress, `context` the job: silent while the work is a matter of a moment. */
+/* A callback of struct gf_progress, `context` the job: silent in the first second. */
 void job_progress(void *context, const char *what, int64_t done, int64_t total);
 
 /* What a Kafka client needs, but for its brokers; of no configuration: the defaults. The caller

@@ -197,9 +197,7 @@ static enum gf_rc
 tree_adopt(struct gf_schema_tree *tree, struct gf_schema_node *node, uint32_t index)
 {
     const struct gf_schema_node *child = node->children[index];
-    if (child->depth + 1 > node->depth) {
-        node->depth = child->depth + 1;
-    }
+    node->depth = child->depth + 1 > node->depth ? child->depth + 1 : node->depth;
     if (node->depth > GF_SCHEMA_DEPTH_MAX) {
         return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "types are nested deeper than %d",
                        GF_SCHEMA_DEPTH_MAX);
@@ -234,9 +232,7 @@ tree_check_names(struct gf_schema_tree *tree, const struct gf_schema_node *node)
         }
         sorted[index] = node->names[index];
     }
-    if (node->count > 1) {
-        qsort(sorted, node->count, sizeof(*sorted), text_compare);
-    }
+    qsort(sorted, node->count, sizeof(*sorted), text_compare);
     for (uint32_t index = 1; index < node->count; index++) {
         if (strcmp(sorted[index - 1], sorted[index]) == 0) {
             return gf_fail(tree->error, GF_E_UNKNOWN_SCHEMA, "%s %.200s has %.100s twice",

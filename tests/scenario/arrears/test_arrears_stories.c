@@ -260,6 +260,29 @@ late_fees_are_exact_to_the_cent(void **unused)
     }
 }
 
+/* An account with nothing against it, then one answer of it `step` steps worse. */
+static struct gf_account
+account_with(uint32_t question, uint32_t step, struct gf_time now)
+{
+    struct gf_account account = {.payments_seen = 60, .invoice_mean = 100, .first_seen_s = 1};
+    const uint32_t now_s = (uint32_t)(now.us / GF_US_PER_S);
+    account.days_late_mean = question == 0 ? (float)step : 0;
+    account.payments_late = question == 1 ? (uint16_t)step : 0;
+    account.payments_partial = question == 2 ? (uint16_t)step : 0;
+    account.payments_reversed = question == 3 ? (uint16_t)step : 0;
+    account.first_seen_s += question == 5 ? now_s - 86400 * 25 * (60 - step) - 1 : 0;
+    account.estimated_share = question == 6 ? (float)step / 60 : 0;
+    if (question == 4 || question == 7 || question == 8) { /* amount, days, invoices overdue */
+        const uint32_t count = question == 8 ? step * GF_OPEN_INVOICE_COUNT_MAX / 60 : 1;
+        account.invoice_count = (uint8_t)count;
+        for (uint32_t i = 0; i < count; i++) {
+            account.invoices[i].due_s = now_s - (question == 7 ? 86400 * 2 * step : 86400);
+            account.invoices[i].open_micro = question == 4 ? 1 + (int64_t)step * 5000000 : 40000000 / count;
+        }
+    }
+    return account;
+}
+
 /* A step worse in any answer never gives more points. */
 static void
 the_scorecard_is_monotone(void **unused)
@@ -268,22 +291,10 @@ the_scorecard_is_monotone(void **unused)
     struct gf_arrears_params params;
     story_params_fill(gf_arrears_param_rows, GF_ARREARS_PARAM_COUNT, &params);
     const struct gf_time now = at("2026-06-01");
-    int32_t seen_points[7][2] = {{0}};
-    for (uint32_t question = 0; question < 7; question++) {
-        int32_t before = INT32_MAX;
+    for (uint32_t question = 0; question < 9; question++) {
+        int32_t before = INT32_MAX, first = 0;
         for (uint32_t step = 0; step <= 60; step++) {
-            struct gf_account account = {
-                .payments_seen = 60, .invoice_mean = 100, .invoice_count = 1, .first_seen_s = 1};
-            account.invoices[0].due_s = (uint32_t)(at("2026-05-01").us / GF_US_PER_S);
-            account.invoices[0].open_micro = 1;
-            account.days_late_mean = question == 0 ? (float)step : 0;
-            account.payments_late = question == 1 ? (uint16_t)step : 0;
-            account.payments_partial = question == 2 ? (uint16_t)step : 0;
-            account.payments_reversed = question == 3 ? (uint16_t)step : 0;
-            account.invoices[0].open_micro += question == 4 ? (int64_t)step * 5000000 : 0;
-            account.first_seen_s +=
-                question == 5 ? (uint32_t)(now.us / GF_US_PER_S) - 86400 * 25 * (60 - step) - 1 : 0;
-            account.estimated_share = question == 6 ? (float)step / 60 : 0;
+            const struct gf_account account = account_with(question, step, now);
             struct gf_arrears_score score;
             gf_arrears_score(&params, &account, now, &score);
             assert_true(score.points <= before);
@@ -291,10 +302,47 @@ the_scorecard_is_monotone(void **unused)
             for (uint32_t i = 1; i < score.reason_count; i++) {
                 assert_true(score.reasons[i].weight <= score.reasons[i - 1].weight);
             }
-            seen_points[question][step > 0] = score.points;
+            first = step == 0 ? score.points : first;
             before = score.points;
         }
-        assert_true(seen_points[question][0] > seen_points[question][1]);
+        assert_true(before < first);
+    }
+}
+
+/* Present arrears weigh: a customer who always paid and then stops is risky before the ninetieth day. */
+static void
+who_stops_paying_is_risky_whatever_was_before(void **unused)
+{
+    (void)unused;
+    struct gf_arrears_params params;
+    story_params_fill(gf_arrears_param_rows, GF_ARREARS_PARAM_COUNT, &params);
+    static const struct {
+        uint32_t invoices, days, payments;
+        int32_t grade;
+    } cases[] = {
+        {0, 0, 60, GF_RISK_GRADE_A}, {1, 5, 60, GF_RISK_GRADE_B},  {1, 30, 60, GF_RISK_GRADE_B},
+        {3, 60, 60, GF_RISK_GRADE_D}, {1, 91, 60, GF_RISK_GRADE_D}, {6, 91, 60, GF_RISK_GRADE_D},
+        {6, 91, 0, GF_RISK_GRADE_E},
+    };
+    const struct gf_time now = at("2026-06-01");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct gf_account account = {.payments_seen = (uint16_t)cases[i].payments,
+                                     .invoice_mean = 100,
+                                     .first_seen_s = 1,
+                                     .invoice_count = (uint8_t)cases[i].invoices};
+        for (uint32_t k = 0; k < cases[i].invoices; k++) {
+            account.invoices[k].due_s = (uint32_t)(now.us / GF_US_PER_S) - 86400 * (cases[i].days - 15 * k);
+            account.invoices[k].open_micro = 100000000;
+        }
+        struct gf_arrears_score score;
+        gf_arrears_score(&params, &account, now, &score);
+        if (score.grade != cases[i].grade) {
+            fail_msg("case %zu: %d points, grade %s", i, score.points, gf_risk_grade_name(score.grade));
+        }
+        if (cases[i].days > 60 && cases[i].payments > 0) {
+            assert_true(gf_span_equal(score.reasons[0].code, gf_span_text("OVERDUE_DAYS")));
+            assert_true(score.reasons[0].value == cases[i].days);
+        }
     }
 }
 
@@ -326,6 +374,7 @@ main(void)
         cmocka_unit_test(the_ladder_is_the_one_configured),
         cmocka_unit_test(late_fees_are_exact_to_the_cent),
         cmocka_unit_test(the_scorecard_is_monotone),
+        cmocka_unit_test(who_stops_paying_is_risky_whatever_was_before),
         cmocka_unit_test(a_new_customer_is_neither_safe_nor_risky),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

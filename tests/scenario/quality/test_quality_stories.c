@@ -73,6 +73,38 @@ good_readings_and_repetitions_are_not_worth_a_word(void **unused)
     story_end(&story);
 }
 
+/* What a home gives back has its meter, too. */
+static void
+an_export_of_a_known_meter_is_not_worth_a_word(void **unused)
+{
+    (void)unused;
+    struct story story;
+    begin_with_contract(&story);
+    for (int64_t i = 0; i < 72; i++) {
+        const struct gf_meter_reading reading = {
+            .meter_id = gf_span_text(i < 48 ? "M1" : "M9"),
+            .obis = gf_span_text("1-0:2.8.0"),
+            .kind = GF_READING_KIND_INTERVAL,
+            .interval_start = hour("2026-01-02", i),
+            .interval_s = HOUR_S,
+            .energy_micro_kwh = {1000000},
+            .quality = GF_READING_QUALITY_ACTUAL,
+            .source = GF_READING_SOURCE_HEADEND,
+        };
+        if (i == 48) {
+            expect_nothing_else(&story);
+        }
+        assert_int_equal(story_event(&story, GF_TOPIC_METER_READINGS, hour("2026-01-02", i + 1), &reading),
+                         GF_OK);
+        assert_int_equal(story.change.outcome, GF_READING_EXPORT);
+        assert_int_equal(story.change.meter_index, i < 48 ? 0 : -1);
+    }
+    /* A meter that is not his is still said. */
+    (void)expect_rule(&story, GF_QUALITY_RULE_UNKNOWN_METER, GF_QUALITY_ACTION_FLAGGED);
+    story.looked_at = story.out->count;
+    story_end(&story);
+}
+
 static void
 a_gap_is_said_once_with_its_slots(void **unused)
 {
@@ -257,6 +289,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_readings_and_repetitions_are_not_worth_a_word),
+        cmocka_unit_test(an_export_of_a_known_meter_is_not_worth_a_word),
         cmocka_unit_test(a_gap_is_said_once_with_its_slots),
         cmocka_unit_test(a_conflict_keeps_the_old_value_and_a_better_one_replaces_it),
         cmocka_unit_test(replacing_to_and_fro_makes_records_of_their_own),

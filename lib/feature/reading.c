@@ -9,7 +9,7 @@
 #define START_STEP_US (5 * GF_US_PER_MINUTE)
 /* More than 1e9 kWh in a slot is no customer; keeps every sum of a day inside int64. */
 #define ENERGY_MICRO_MAX INT64_C(1000000000000000)
-#define PHASE_COUNT_MAX 3
+#define PHASE_COUNT_MAX  3
 /* Critical error, clock invalid, data not valid, power down. */
 #define STATUS_BITS_MASKING 0x87
 
@@ -29,8 +29,8 @@ obis_is_import(struct gf_span obis)
 static bool
 reading_is_masked(const struct gf_meter_reading *reading)
 {
-    const bool is_measured =
-        reading->quality == GF_READING_QUALITY_ACTUAL || reading->quality == GF_READING_QUALITY_EDITED;
+    const bool is_measured = reading->quality == GF_READING_QUALITY_ACTUAL ||
+                             reading->quality == GF_READING_QUALITY_EDITED;
     return !is_measured || reading->source == GF_READING_SOURCE_ESTIMATE ||
            (reading->status_bits & STATUS_BITS_MASKING) != 0;
 }
@@ -40,19 +40,22 @@ reading_check(const struct gf_meter_reading *reading, struct gf_error *error)
 {
     const int64_t energy = reading->energy_micro_kwh.micro_kwh;
     if (reading->meter_id.size == 0 || reading->meter_id.size >= GF_METER_ID_SIZE) {
-        return gf_fail(error, GF_E_BAD_FIELD, "meter_id: must have 1 to %d bytes", GF_METER_ID_SIZE - 1);
+        return gf_fail(error, GF_E_BAD_FIELD, "meter_id: must have 1 to %d bytes",
+                       GF_METER_ID_SIZE - 1);
     }
     if (energy < 0) {
         return gf_fail(error, GF_E_BAD_FIELD,
-                       "energy_micro_kwh: %lld is negative; export belongs to 1-0:2.8.0", (long long)energy);
+                       "energy_micro_kwh: %lld is negative; export belongs to 1-0:2.8.0",
+                       (long long)energy);
     }
     if (reading->phases.count > PHASE_COUNT_MAX) {
-        return gf_fail(error, GF_E_BAD_FIELD, "phases: %u of them; a meter has at most %d", reading->phases.count,
-                       PHASE_COUNT_MAX);
+        return gf_fail(error, GF_E_BAD_FIELD, "phases: %u of them; a meter has at most %d",
+                       reading->phases.count, PHASE_COUNT_MAX);
     }
     for (uint32_t i = 0; i < reading->phases.count; i++) {
         const struct gf_phase *const phase = &reading->phases.items[i];
-        if (!isfinite(phase->voltage_v) || !isfinite(phase->current_a) || !isfinite(phase->power_factor)) {
+        if (!isfinite(phase->voltage_v) || !isfinite(phase->current_a) ||
+            !isfinite(phase->power_factor)) {
             return gf_fail(error, GF_E_BAD_FIELD, "phases[%u]: a value is not a finite number", i);
         }
     }
@@ -127,7 +130,8 @@ gap_slots(const struct gf_load *load, const struct gf_slot *slot)
     if (slot->interval_s == DAY_S && load->interval_s == DAY_S) {
         return (uint32_t)(slot->day - load->day - 1);
     }
-    const int64_t missing_us = slot->start.us - load->last_slot_start_us - load->interval_s * GF_US_PER_S;
+    const int64_t missing_us =
+        slot->start.us - load->last_slot_start_us - load->interval_s * GF_US_PER_S;
     const int64_t missing = missing_us / (slot->interval_s * GF_US_PER_S);
     return missing < 0 ? 0 : missing < UINT32_MAX ? (uint32_t)missing : UINT32_MAX;
 }
@@ -141,8 +145,8 @@ slot_take_new(struct gf_features *features, const struct gf_feature_context *con
     change->outcome = is_newest ? GF_READING_NEW : GF_READING_LATE_NEW;
     if (is_newest) {
         change->gap_slots = gap_slots(load, slot);
-        /* After a change of time zone a newer slot can lie on an older local day, which is closed and stays
-         * so. */
+        /* After a change of time zone a newer slot can lie on an older local day, which is closed
+         * and stays so. */
         gf_load_day_begin(load, context, slot->day > load->day ? slot->day : load->day, change);
         load->interval_s = slot->interval_s;
         load->last_slot_start_us = slot->start.us;
@@ -150,7 +154,8 @@ slot_take_new(struct gf_features *features, const struct gf_feature_context *con
     gf_load_slot_add(load, context, slot, is_newest);
 }
 
-/* A slot that has another value, or the same one in another quality. True when the new one takes its place.
+/* A slot that has another value, or the same one in another quality. True when the new one takes
+ * its place.
  */
 static bool
 slot_take_other(struct gf_features *features, const struct gf_slot *slot,
@@ -159,8 +164,9 @@ slot_take_other(struct gf_features *features, const struct gf_slot *slot,
 {
     change->old_value = old->value;
     change->old_value_is_exact = old->is_exact;
-    const bool is_better =
-        slot->is_masked ? old->is_masked : old->is_masked || reading->quality == GF_READING_QUALITY_ACTUAL;
+    const bool is_better = slot->is_masked
+                               ? old->is_masked
+                               : old->is_masked || reading->quality == GF_READING_QUALITY_ACTUAL;
     if (!is_better || !old->is_known) {
         change->outcome = GF_READING_KEPT_OLD;
         return false;
@@ -172,19 +178,23 @@ slot_take_other(struct gf_features *features, const struct gf_slot *slot,
 
 static enum gf_rc
 interval_apply(struct gf_features *features, const struct gf_feature_context *context,
-               const struct gf_meter_reading *reading, struct gf_change *change, struct gf_error *error)
+               const struct gf_meter_reading *reading, struct gf_change *change,
+               struct gf_error *error)
 {
     struct gf_load *const load = &features->load;
     const struct gf_slot slot = slot_of(features, context, reading, change);
     const int32_t interval_s = slot.interval_s;
     if (load->interval_s != interval_s && load->last_slot_start_us != INT64_MIN &&
         slot.start.us < load->last_slot_start_us + load->interval_s * GF_US_PER_S) {
-        return gf_fail(error, GF_E_BAD_FIELD, "interval_start: overlaps a slot of %d s that came before",
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "interval_start: overlaps a slot of %d s that came before",
                        load->interval_s);
     }
-    /* Local days are 23 to 25 hours apart, so daily values are told apart by their day, not by their start.
+    /* Local days are 23 to 25 hours apart, so daily values are told apart by their day, not by
+     * their start.
      */
-    const struct gf_time key = interval_s == DAY_S ? (struct gf_time){slot.day * GF_US_PER_DAY} : slot.start;
+    const struct gf_time key =
+        interval_s == DAY_S ? (struct gf_time){slot.day * GF_US_PER_DAY} : slot.start;
     struct gf_recent_slot old = {0};
     bool is_kept = true;
     switch (gf_recent_find(&features->recent, key, interval_s, slot.energy, &old)) {
@@ -195,7 +205,8 @@ interval_apply(struct gf_features *features, const struct gf_feature_context *co
         change->outcome = GF_READING_DUPLICATE;
         change->old_value = old.value;
         change->old_value_is_exact = true;
-        is_kept = old.is_masked && !slot.is_masked && slot_take_other(features, &slot, reading, &old, change);
+        is_kept = old.is_masked && !slot.is_masked &&
+                  slot_take_other(features, &slot, reading, &old, change);
         break;
     case GF_RECENT_OTHER:
         is_kept = slot_take_other(features, &slot, reading, &old, change);
@@ -212,7 +223,8 @@ interval_apply(struct gf_features *features, const struct gf_feature_context *co
 
 enum gf_rc
 gf_reading_apply(struct gf_features *features, const struct gf_feature_context *context,
-                 const struct gf_meter_reading *reading, struct gf_change *change, struct gf_error *error)
+                 const struct gf_meter_reading *reading, struct gf_change *change,
+                 struct gf_error *error)
 {
     const bool is_stand = reading->kind == GF_READING_KIND_REGISTER;
     const struct gf_time start = reading->interval_start;
@@ -237,7 +249,8 @@ gf_reading_apply(struct gf_features *features, const struct gf_feature_context *
         return rc;
     }
     if (!is_stand) {
-        change->demand_kw = (double)reading->energy_micro_kwh.micro_kwh * 1e-6 * HOUR_S / reading->interval_s;
+        change->demand_kw =
+            (double)reading->energy_micro_kwh.micro_kwh * 1e-6 * HOUR_S / reading->interval_s;
         return interval_apply(features, context, reading, change, error);
     }
     change->outcome = GF_READING_REGISTER;

@@ -4,10 +4,14 @@
 #include "codec/records.h"
 #include "loop/shard_parts.h"
 
+#define REBUILD "move the store away; the next start rebuilds the state from the journal"
+
 /* What a recovery keeps in mind while it reads the journal. */
 struct recovery {
     int64_t oldest, newest;        /* batch numbers of the slices in the store */
     int64_t last;                  /* last batch read, 0 before the first */
+    int64_t marked;                /* batch that the store remembers; no slice is newer */
+    uint64_t mark;                 /* of its record */
     bool is_learned;               /* reference tables and positions are set */
     bool is_whole;                 /* from batch 1 into empty slices: effects can be compared */
     bool is_configured;            /* the journal names a configuration */
@@ -101,6 +105,7 @@ shard_batch_of(struct gf_shard *shard, const struct gf_journal *record, struct g
         feed->inputs[i].range.count = record->inputs.items[i].count;
     }
     shard->counts_are_known = true;
+    shard->batch_mark = shard_mark_of(record);
     out->number = record->batch;
     out->shard_time = record->shard_time;
     out->has_advance = record->has_advance_to;
@@ -140,7 +145,14 @@ slices_open(struct gf_shard *shard, struct recovery *recovery, int64_t *journal_
         recovery->newest = meta->batch > recovery->newest ? meta->batch : recovery->newest;
     }
     recovery->is_whole = recovery->newest == 0;
-    return GF_OK;
+    rc = shard_mark_get(shard, &recovery->marked, &recovery->mark, error);
+    if (rc == GF_OK && recovery->newest > recovery->marked) {
+        rc = gf_fail(error, GF_E_DAMAGED,
+                     "shard %u: the store does not say which journal it was made from; " REBUILD,
+                     id);
+    }
+    recovery->newest = recovery->marked;
+    return rc;
 }
 
 /* A first start is one where the journal's end offset is 0, nothing else. */
@@ -225,7 +237,8 @@ slices_compare(const struct gf_shard *shard, struct recovery *recovery,
             memcmp(meta->digest.bytes, swept->digest, sizeof(swept->digest)) != 0) {
             return gf_fail(error, GF_E_DAMAGED,
                            "shard %u slice %d at batch %" PRId64
-                           ": the store's digest is not the journal's",
+                           ": the store's digest is not the journal's: it is damaged, or it "
+                           "belongs to another log; " REBUILD,
                            shard->options.shard, swept->slice, swept->batch);
         }
     }
@@ -301,6 +314,10 @@ record_take(struct gf_shard *shard, struct recovery *recovery, const struct gf_j
     if (rc != GF_OK) {
         return rc;
     }
+    if (record->kind != GF_JOURNAL_KIND_BATCH && recovery->last == 0 &&
+        record->batch > recovery->oldest) {
+        return beginning_is_gone(shard, recovery, record, error);
+    }
     if (record->kind == GF_JOURNAL_KIND_CONFIG && record->has_config) {
         recovery->is_configured = true;
         return shard_take_config(shard, record->config.body, (uint64_t)record->config_hash, error);
@@ -316,6 +333,13 @@ record_take(struct gf_shard *shard, struct recovery *recovery, const struct gf_j
             "shard %u: the journal goes on with batch %" PRId64 "; batch %" PRId64 " is needed: %s",
             shard->options.shard, record->batch, recovery->last > 0 ? expected : recovery->oldest,
             recovery->last > 0 ? "it has a hole" : "its beginning is gone (retention?)");
+    }
+    if (record->batch == recovery->marked && shard_mark_of(record) != recovery->mark) {
+        return gf_fail(error, GF_E_DAMAGED,
+                       "shard %u: batch %" PRId64
+                       " of the journal is not the one that the store was made from: does the store "
+                       "belong to another log? " REBUILD,
+                       shard->options.shard, record->batch);
     }
     recovery->last = record->batch;
     recovery->is_configured = true; /* by hash */
@@ -384,6 +408,7 @@ gf_shard_recover(struct gf_shard *shard, struct gf_time start, bool start_is_lat
         gf_feed_seek(&shard->feed, &shard->feed.inputs[i], 0, 0);
     }
     shard->batch = 0;
+    shard->mark_stored = 0;
     shard->counts_are_known = false;
     shard->swept_named = 0;
     shard->swept_count = 0;
@@ -418,7 +443,8 @@ gf_shard_recover(struct gf_shard *shard, struct gf_time start, bool start_is_lat
     if (recovery.newest > recovery.last) {
         return gf_fail(error, GF_E_DAMAGED,
                        "shard %u: the store is at batch %" PRId64 ", the journal ends at %" PRId64
-                       ": the store leads, which must not be; does it belong to this log?",
+                       ": the journal was cut, or the store belongs to another log; restore the "
+                       "journal, or " REBUILD,
                        shard->options.shard, recovery.newest, recovery.last);
     }
     if (recovery.last == 0) { /* only claims and configurations so far */

@@ -230,7 +230,12 @@ batch_append(struct gf_shard *shard, struct gf_sink *sink, const struct gf_batch
     memcpy(record.effects_digest, effects->digest.bytes, sizeof(record.effects_digest));
     const enum gf_rc rc = effects_append(shard, sink, effects, error);
     shard->batch_base = shard->journal_base;
-    return rc != GF_OK ? rc : record_append(shard, sink, &record, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    const enum gf_rc appended = record_append(shard, sink, &record, error);
+    shard->batch_mark = shard_mark_of(&record);
+    return appended;
 }
 
 /* Claims and configurations come before the first batch that stands on them; they take no batch

@@ -46,6 +46,8 @@ struct gf_shard {
     bool must_claim, must_configure; /* to be appended before the next batch */
 
     int64_t batch;         /* last batch folded */
+    uint64_t batch_mark;   /* of its journal record */
+    int64_t mark_stored;   /* batch whose mark is in the store; 0: not known */
     bool counts_are_known; /* the inputs' counts are those after the batch read last */
     int64_t journal_base;  /* offset that the journal's next record has at least */
     int64_t batch_base;    /* offset that the record of `batch` has at least */
@@ -82,6 +84,13 @@ enum gf_rc shard_batch_of(struct gf_shard *shard, const struct gf_journal *recor
 /* Reads the reference topics from their beginning up to where a record starts. */
 enum gf_rc shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record,
                                  struct gf_error *error);
+
+/* What a store remembers of the journal that it follows: a hash of a BATCH record, and the batch. 0:
+ * nothing. */
+uint64_t shard_mark_of(const struct gf_journal *record);
+enum gf_rc shard_mark_put(struct gf_shard *shard, struct gf_error *error);
+enum gf_rc shard_mark_get(struct gf_shard *shard, int64_t *batch_out, uint64_t *mark_out,
+                          struct gf_error *error);
 
 /* Writes one slice to the store as of the last batch. */
 enum gf_rc shard_sweep_slice(struct gf_shard *shard, uint32_t slice, struct gf_sweep *sweep_out,

@@ -11,6 +11,10 @@ shard_sweep_slice(struct gf_shard *shard, uint32_t slice, struct gf_sweep *sweep
         return rc;
     }
     sweep_out->meta.journal_offset = shard->batch_base;
+    rc = shard_mark_put(shard, error);
+    if (rc != GF_OK) {
+        return gf_fail_prefix(error, rc, "sweep of shard %u", shard->options.shard);
+    }
     rc = shard->store->ops->put_slice(shard->store, shard->options.shard, slice, &sweep_out->meta,
                                       sweep_out->blocks, sweep_out->block_count, error);
     if (rc != GF_OK) {

@@ -20,9 +20,9 @@ enum question {
     QUESTION_COUNT
 };
 
-/* A value up to `to` gives `points`; the last bin has no end. Points fall from bin to bin. The past and the present
- * weigh the same, 230 points each, so that neither a good past hides a debt of three months nor an empty ledger a
- * past of late payments. */
+/* A value up to `to` gives `points`; the last bin has no end. Points fall from bin to bin. The past
+ * and the present weigh the same, 230 points each, so that neither a good past hides a debt of
+ * three months nor an empty ledger a past of late payments. */
 static const struct {
     const char *code;
     bool needs_history; /* asked of the payments; with too few of them half the points are given */
@@ -31,13 +31,23 @@ static const struct {
         int32_t points;
     } bins[BIN_COUNT_MAX];
 } questions[QUESTION_COUNT] = {
-    [DAYS_LATE] = {"DAYS_LATE", true, {{0, 95}, {3, 80}, {7, 62}, {14, 38}, {30, 16}, {INFINITY, 0}}},
-    [LATE_SHARE] = {"LATE_SHARE", true, {{0.05, 70}, {0.15, 57}, {0.3, 38}, {0.5, 19}, {INFINITY, 0}}},
+    [DAYS_LATE] = {"DAYS_LATE",
+                   true,
+                   {{0, 95}, {3, 80}, {7, 62}, {14, 38}, {30, 16}, {INFINITY, 0}}},
+    [LATE_SHARE] = {"LATE_SHARE",
+                    true,
+                    {{0.05, 70}, {0.15, 57}, {0.3, 38}, {0.5, 19}, {INFINITY, 0}}},
     [PARTIAL_SHARE] = {"PARTIAL_SHARE", true, {{0.02, 30}, {0.1, 20}, {0.3, 8}, {INFINITY, 0}}},
     [REVERSALS] = {"REVERSALS", true, {{0, 35}, {0.05, 20}, {0.15, 6}, {INFINITY, 0}}},
-    [OVERDUE_DAYS] = {"OVERDUE_DAYS", false, {{0, 115}, {7, 95}, {30, 60}, {60, 25}, {INFINITY, 0}}},
-    [OVERDUE_INVOICES] = {"OVERDUE_INVOICES", false, {{0, 55}, {1, 40}, {2, 20}, {3, 5}, {INFINITY, 0}}},
-    [OVERDUE_RATIO] = {"OVERDUE_RATIO", false, {{0, 60}, {0.5, 45}, {1, 30}, {2, 15}, {INFINITY, 0}}},
+    [OVERDUE_DAYS] = {"OVERDUE_DAYS",
+                      false,
+                      {{0, 115}, {7, 95}, {30, 60}, {60, 25}, {INFINITY, 0}}},
+    [OVERDUE_INVOICES] = {"OVERDUE_INVOICES",
+                          false,
+                          {{0, 55}, {1, 40}, {2, 20}, {3, 5}, {INFINITY, 0}}},
+    [OVERDUE_RATIO] = {"OVERDUE_RATIO",
+                       false,
+                       {{0, 60}, {0.5, 45}, {1, 30}, {2, 15}, {INFINITY, 0}}},
     /* Days missing to three years, so that less is better here too. */
     [SHORT_TENURE] = {"SHORT_TENURE", false, {{0, 20}, {730, 14}, {915, 7}, {INFINITY, 0}}},
     [ESTIMATED_SHARE] = {"ESTIMATED_SHARE", false, {{0.1, 20}, {0.3, 14}, {0.6, 7}, {INFINITY, 0}}},
@@ -50,13 +60,14 @@ share(uint16_t part, uint16_t whole)
     return whole == 0 ? 0 : part >= whole ? 1 : (double)part / whole;
 }
 
-/* The invoices due before `now`: how many, and whole days since the oldest was. Like the ledger's sum they count disputed
- * ones. */
+/* The invoices due before `now`: how many, and whole days since the oldest was. Like the ledger's
+ * sum they count disputed ones. */
 static uint32_t
 overdue_of(const struct gf_account *account, struct gf_time now, double *days_out)
 {
     uint32_t count = 0;
-    while (count < account->invoice_count && (int64_t)account->invoices[count].due_s * GF_US_PER_S < now.us) {
+    while (count < account->invoice_count &&
+           (int64_t)account->invoices[count].due_s * GF_US_PER_S < now.us) {
         count++;
     }
     const int64_t us = count > 0 ? now.us - (int64_t)account->invoices[0].due_s * GF_US_PER_S : 0;
@@ -125,8 +136,8 @@ reason_add(struct gf_arrears_score *score, struct gf_reason reason)
 }
 
 void
-gf_arrears_score(const struct gf_arrears_params *params, const struct gf_account *account, struct gf_time now,
-                 struct gf_arrears_score *out)
+gf_arrears_score(const struct gf_arrears_params *params, const struct gf_account *account,
+                 struct gf_time now, struct gf_arrears_score *out)
 {
     double answers[QUESTION_COUNT];
     answers_of(account, now, answers);

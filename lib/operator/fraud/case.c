@@ -53,8 +53,9 @@ code_first(const struct gf_fraud_params *params, uint8_t codes)
 {
     int32_t code = GF_FRAUD_CODE_UNKNOWN;
     for (size_t kind = 0; kind < KIND_COUNT; kind++) {
-        if ((codes & (1u << kind)) && (code == GF_FRAUD_CODE_UNKNOWN ||
-                                       kind_weight(params, kind) > kind_weight(params, (size_t)code - 1))) {
+        if ((codes & (1u << kind)) &&
+            (code == GF_FRAUD_CODE_UNKNOWN ||
+             kind_weight(params, kind) > kind_weight(params, (size_t)code - 1))) {
             code = (int32_t)kind + 1;
         }
     }
@@ -126,16 +127,20 @@ static void
 reason_add(struct flag_parts *parts, const char *code, double value, double limit, double weight)
 {
     assert(parts->reason_count < REASON_COUNT_MAX);
-    parts->reasons[parts->reason_count++] =
-        (struct gf_reason){.code = gf_span_text(code), .value = value, .limit = limit, .weight = weight};
+    parts->reasons[parts->reason_count++] = (struct gf_reason){
+        .code = gf_span_text(code), .value = value, .limit = limit, .weight = weight};
 }
 
 static void
-evidence_add(struct flag_parts *parts, const char *feature, double value, double baseline, const char *unit)
+evidence_add(struct flag_parts *parts, const char *feature, double value, double baseline,
+             const char *unit)
 {
     assert(parts->evidence_count < REASON_COUNT_MAX);
-    parts->evidence[parts->evidence_count++] = (struct gf_evidence){
-        .feature = gf_span_text(feature), .value = value, .baseline = baseline, .unit = gf_span_text(unit)};
+    parts->evidence[parts->evidence_count++] =
+        (struct gf_evidence){.feature = gf_span_text(feature),
+                             .value = value,
+                             .baseline = baseline,
+                             .unit = gf_span_text(unit)};
 }
 
 int64_t
@@ -167,8 +172,8 @@ kind_add(const struct gf_view *view, const struct gf_fraud_state *state, int32_t
     double kwh = 0;
     switch ((enum gf_fraud_code)code) {
     case GF_FRAUD_CODE_REGISTER_BACKWARDS:
-        kwh =
-            is_backwards(view) ? (double)view->change->register_delta.micro_kwh / MICRO_PER_KWH : (double)NAN;
+        kwh = is_backwards(view) ? (double)view->change->register_delta.micro_kwh / MICRO_PER_KWH
+                                 : (double)NAN;
         reason_add(parts, name, kwh, 0, weight);
         evidence_add(parts, "register_delta", kwh, 0, "kWh");
         break;
@@ -179,16 +184,19 @@ kind_add(const struct gf_view *view, const struct gf_fraud_state *state, int32_t
         evidence_add(parts, "mean_7d", kwh, params->use_kwh_per_day, "kWh/d");
         break;
     case GF_FRAUD_CODE_ZERO_RUN:
-        reason_add(parts, name, load->zero_days,
-                   (double)gf_fraud_zero_days_limit(params, view->features->contract.customer_class), weight);
+        reason_add(
+            parts, name, load->zero_days,
+            (double)gf_fraud_zero_days_limit(params, view->features->contract.customer_class),
+            weight);
         evidence_add(parts, "zero_days", load->zero_days, 0, "d");
         evidence_add(parts, "mean_90d", 0, (double)load->window_mean[GF_WINDOW_90D], "kWh/d");
         break;
     case GF_FRAUD_CODE_OVER_CAPACITY:
         reason_add(parts, name, state->capacity_count, (double)params->capacity_intervals, weight);
-        evidence_add(parts, "max_kw_30d",
-                     (double)(load->day_max_kw > load->max_kw_30d ? load->day_max_kw : load->max_kw_30d),
-                     (double)view->features->contract.capacity_w / 1000.0, "kW");
+        evidence_add(
+            parts, "max_kw_30d",
+            (double)(load->day_max_kw > load->max_kw_30d ? load->day_max_kw : load->max_kw_30d),
+            (double)view->features->contract.capacity_w / 1000.0, "kW");
         break;
     case GF_FRAUD_CODE_BASELINE_DROP:
         kwh = gf_fraud_mean_kwh(load, state->drop_day - 1, last_day, &count);
@@ -205,8 +213,9 @@ kind_add(const struct gf_view *view, const struct gf_fraud_state *state, int32_t
 static void
 protection_add(const struct gf_view *view, struct flag_parts *parts)
 {
-    static const int32_t kinds_of_person[] = {GF_PROTECTION_KIND_MEDICAL, GF_PROTECTION_KIND_VULNERABLE,
-                                              GF_PROTECTION_KIND_WINTER, GF_PROTECTION_KIND_COLLECTION_HOLD};
+    static const int32_t kinds_of_person[] = {
+        GF_PROTECTION_KIND_MEDICAL, GF_PROTECTION_KIND_VULNERABLE, GF_PROTECTION_KIND_WINTER,
+        GF_PROTECTION_KIND_COLLECTION_HOLD};
     for (size_t i = 0; i < sizeof kinds_of_person / sizeof kinds_of_person[0]; i++) {
         if (gf_contract_is_protected(&view->features->contract, kinds_of_person[i], view->now)) {
             reason_add(parts, "PROTECTED", kinds_of_person[i], (double)NAN, 0);
@@ -224,8 +233,8 @@ method_add(uint8_t codes, char method[METHOD_SIZE])
     size_t size = 0;
     for (size_t kind = KIND_COUNT; kind-- > 0;) {
         if ((codes & (1u << kind)) && kinds[kind].method != NULL) {
-            size += (size_t)snprintf(method + size, METHOD_SIZE - size, "%s%s", size > 0 ? " + " : "",
-                                     kinds[kind].method);
+            size += (size_t)snprintf(method + size, METHOD_SIZE - size, "%s%s",
+                                     size > 0 ? " + " : "", kinds[kind].method);
             assert(size < METHOD_SIZE);
         }
     }
@@ -235,7 +244,8 @@ method_add(uint8_t codes, char method[METHOD_SIZE])
 }
 
 static bool
-change_time(const struct gf_view *view, const struct gf_fraud_state *state, int32_t code, struct gf_time *out)
+change_time(const struct gf_view *view, const struct gf_fraud_state *state, int32_t code,
+            struct gf_time *out)
 {
     const struct gf_load *const load = &view->features->load;
     int32_t day = 0;
@@ -271,7 +281,8 @@ meter_hash_of(struct gf_span meter_id)
     return hash != 0 ? hash : 1;
 }
 
-/* The meter of a case: that of the event, else one of the contract's; empty when it has gone from both. */
+/* The meter of a case: that of the event, else one of the contract's; empty when it has gone from
+ * both. */
 static struct gf_span
 case_meter_id(const struct gf_view *view, const struct gf_fraud_case *open, struct gf_span meter_id)
 {
@@ -291,8 +302,9 @@ case_meter_id(const struct gf_view *view, const struct gf_fraud_case *open, stru
 
 /* `end` is the reason a case closes for, NULL while it is open. */
 static enum gf_rc
-flag_emit(const struct gf_view *view, const struct gf_fraud_state *state, struct gf_fraud_case *open,
-          int32_t code, const char *end, struct gf_span meter_id, struct gf_out *out)
+flag_emit(const struct gf_view *view, const struct gf_fraud_state *state,
+          struct gf_fraud_case *open, int32_t code, const char *end, struct gf_span meter_id,
+          struct gf_out *out)
 {
     const struct gf_fraud_params *const params = view->params;
     const uint8_t codes = gf_fraud_case_codes(open);
@@ -322,7 +334,8 @@ flag_emit(const struct gf_view *view, const struct gf_fraud_state *state, struct
                                       : GF_CASE_STATE_UPDATED,
         .severity = gf_fraud_case_severity(open),
         .score = gf_fraud_score(params, codes),
-        .estimated_micro_kwh = {(int64_t)((kwh < ESTIMATE_KWH_MAX ? kwh : ESTIMATE_KWH_MAX) * MICRO_PER_KWH)},
+        .estimated_micro_kwh = {(int64_t)((kwh < ESTIMATE_KWH_MAX ? kwh : ESTIMATE_KWH_MAX) *
+                                          MICRO_PER_KWH)},
         .method = gf_span_text(parts.method),
         .reasons = {parts.reasons, parts.reason_count},
         .evidence = {parts.evidence, parts.evidence_count},
@@ -334,16 +347,17 @@ flag_emit(const struct gf_view *view, const struct gf_fraud_state *state, struct
     }
     const struct gf_time opened = {(int64_t)open->opened_minute * GF_US_PER_MINUTE};
     gf_record_id("fraud.case", view->entity, opened, open->meter_hash, flag.case_id);
-    gf_record_id("fraud.flags", gf_span_of(flag.case_id, sizeof flag.case_id), opened, open->version,
-                 flag.record_id);
+    gf_record_id("fraud.flags", gf_span_of(flag.case_id, sizeof flag.case_id), opened,
+                 open->version, flag.record_id);
     return gf_out_emit(out, GF_TOPIC_FRAUD_FLAGS, &flag);
 }
 
 /* ---- the life of a case ---- */
 
 enum gf_rc
-gf_fraud_case_close(const struct gf_view *view, struct gf_fraud_state *state, struct gf_fraud_case *open,
-                    const char *reason, struct gf_span meter_id, struct gf_out *out)
+gf_fraud_case_close(const struct gf_view *view, struct gf_fraud_state *state,
+                    struct gf_fraud_case *open, const char *reason, struct gf_span meter_id,
+                    struct gf_out *out)
 {
     assert(open->meter_hash != 0);
     const uint8_t codes = gf_fraud_case_codes(open);
@@ -374,20 +388,22 @@ case_find(struct gf_fraud_state *state, uint32_t meter_hash, uint8_t codes)
     return NULL;
 }
 
-/* A free place, or that of the oldest case, which is closed: a customer with more suspect meters than a
- * contract can name has exchanged them. */
+/* A free place, or that of the oldest case, which is closed: a customer with more suspect meters
+ * than a contract can name has exchanged them. */
 static enum gf_rc
 case_open(const struct gf_view *view, struct gf_fraud_state *state, struct gf_span meter_id,
           struct gf_out *out, struct gf_fraud_case **case_out)
 {
     struct gf_fraud_case *place = &state->cases[0];
     for (uint32_t i = 0; i < GF_FRAUD_CASE_COUNT_MAX && place->meter_hash != 0; i++) {
-        if (state->cases[i].meter_hash == 0 || state->cases[i].opened_minute < place->opened_minute) {
+        if (state->cases[i].meter_hash == 0 ||
+            state->cases[i].opened_minute < place->opened_minute) {
             place = &state->cases[i];
         }
     }
     if (place->meter_hash != 0) {
-        const enum gf_rc rc = gf_fraud_case_close(view, state, place, "CASE_DISPLACED", meter_id, out);
+        const enum gf_rc rc =
+            gf_fraud_case_close(view, state, place, "CASE_DISPLACED", meter_id, out);
         if (rc != GF_OK) {
             return rc;
         }
@@ -423,7 +439,8 @@ gf_fraud_case_add(const struct gf_view *view, struct gf_fraud_state *state, stru
     if (is_worse) {
         open->codes = (uint8_t)((open->codes & CODE_BITS) | (uint32_t)severity << SEVERITY_SHIFT);
     }
-    /* Contracts that come and go can make one kind join again and again; the last version is for the end. */
+    /* Contracts that come and go can make one kind join again and again; the last version is for
+     * the end. */
     if ((joined == 0 && !is_worse) || open->version >= UINT8_MAX - 1) {
         return GF_OK;
     }

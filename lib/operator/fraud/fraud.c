@@ -57,7 +57,8 @@ register_check(const struct gf_view *view, struct gf_fraud_state *state, struct 
 /* ---- what a closed day shows ---- */
 
 static void
-zero_check(const struct gf_view *view, const struct gf_fraud_state *state, struct gf_fraud_evidence *evidence)
+zero_check(const struct gf_view *view, const struct gf_fraud_state *state,
+           struct gf_fraud_evidence *evidence)
 {
     const struct gf_fraud_params *const params = view->params;
     const struct gf_load *const load = &view->features->load;
@@ -77,7 +78,8 @@ zero_check(const struct gf_view *view, const struct gf_fraud_state *state, struc
 }
 
 static void
-contract_check(const struct gf_view *view, struct gf_fraud_state *state, struct gf_fraud_evidence *evidence)
+contract_check(const struct gf_view *view, struct gf_fraud_state *state,
+               struct gf_fraud_evidence *evidence)
 {
     const struct gf_fraud_params *const params = view->params;
     const struct gf_change *const change = view->change;
@@ -113,11 +115,11 @@ contract_check(const struct gf_view *view, struct gf_fraud_state *state, struct 
     evidence->codes |= GF_FRAUD_BIT(GF_FRAUD_CODE_NO_CONTRACT);
 }
 
-/* Closes the cases that have been without evidence long enough. Days that tell nothing do not count: they
- * move the day of the last evidence on. */
+/* Closes the cases that have been without evidence long enough. Days that tell nothing do not
+ * count: they move the day of the last evidence on. */
 static enum gf_rc
-cases_age(const struct gf_view *view, struct gf_fraud_state *state, struct gf_span meter_id, bool is_clean,
-          int32_t silent_days, int32_t day, struct gf_out *out)
+cases_age(const struct gf_view *view, struct gf_fraud_state *state, struct gf_span meter_id,
+          bool is_clean, int32_t silent_days, int32_t day, struct gf_out *out)
 {
     const struct gf_fraud_params *const params = view->params;
     for (uint32_t i = 0; i < GF_FRAUD_CASE_COUNT_MAX; i++) {
@@ -129,7 +131,8 @@ cases_age(const struct gf_view *view, struct gf_fraud_state *state, struct gf_sp
         /* Negative when a register stand of today was read before yesterday was closed. */
         const int32_t passed = (int16_t)(uint16_t)((uint32_t)day - open->evidence_day);
         if (is_clean && passed >= params->close_days) {
-            const enum gf_rc rc = gf_fraud_case_close(view, state, open, "EVIDENCE_GONE", meter_id, out);
+            const enum gf_rc rc =
+                gf_fraud_case_close(view, state, open, "EVIDENCE_GONE", meter_id, out);
             if (rc != GF_OK) {
                 return rc;
             }
@@ -154,7 +157,8 @@ day_check(const struct gf_view *view, struct gf_fraud_state *state, struct gf_sp
         }
     }
     const int64_t gap_days = (int64_t)change->gap_slots * change->slot_s / 86400;
-    return cases_age(view, state, meter_id, change->day_is_clean, (int32_t)gap_days, change->day, out);
+    return cases_age(view, state, meter_id, change->day_is_clean, (int32_t)gap_days, change->day,
+                     out);
 }
 
 static bool
@@ -167,7 +171,8 @@ has_case(const struct gf_fraud_state *state)
     return hashes != 0;
 }
 
-/* A customer read by stands alone has no closed days; there a stand that went forward is the clean evidence.
+/* A customer read by stands alone has no closed days; there a stand that went forward is the clean
+ * evidence.
  */
 static enum gf_rc
 stand_check(const struct gf_view *view, struct gf_fraud_state *state, struct gf_span meter_id,
@@ -209,14 +214,15 @@ static enum gf_rc
 contract_arrived(const struct gf_view *view, struct gf_fraud_state *state, struct gf_out *out)
 {
     const uint8_t bit = GF_FRAUD_BIT(GF_FRAUD_CODE_NO_CONTRACT);
-    if (!gf_contract_is_valid(&view->features->contract, view->now) || state->disconnected_day != 0) {
+    if (!gf_contract_is_valid(&view->features->contract, view->now) ||
+        state->disconnected_day != 0) {
         return GF_OK;
     }
     for (uint32_t i = 0; i < GF_FRAUD_CASE_COUNT_MAX; i++) {
         struct gf_fraud_case *const open = &state->cases[i];
         if (gf_fraud_case_codes(open) == bit) {
-            const enum gf_rc rc =
-                gf_fraud_case_close(view, state, open, "CONTRACT_ARRIVED", (struct gf_span){0}, out);
+            const enum gf_rc rc = gf_fraud_case_close(view, state, open, "CONTRACT_ARRIVED",
+                                                      (struct gf_span){0}, out);
             if (rc != GF_OK) {
                 return rc;
             }
@@ -229,7 +235,8 @@ contract_arrived(const struct gf_view *view, struct gf_fraud_state *state, struc
 }
 
 static enum gf_rc
-fraud_on_event(const struct gf_view *view, const struct gf_event *event, void *memory, struct gf_out *out)
+fraud_on_event(const struct gf_view *view, const struct gf_event *event, void *memory,
+               struct gf_out *out)
 {
     struct gf_fraud_state *const state = memory;
     assert(view->change != NULL);
@@ -278,9 +285,11 @@ fraud_describe(const struct gf_view *view, const void *memory, char *text_out, s
         }
         char opened[GF_TIME_TEXT_SIZE];
         gf_time_print((struct gf_time){(int64_t)open->opened_minute * GF_US_PER_MINUTE}, opened);
-        text_add(&text, "%s{\"opened\": \"%s\", \"severity\": \"%s\", \"estimated_kwh\": %.1f, \"codes\": [",
-                 count++ > 0 ? ", " : "", opened, gf_severity_name(gf_fraud_case_severity(open)),
-                 (double)open->estimated_kwh);
+        text_add(
+            &text,
+            "%s{\"opened\": \"%s\", \"severity\": \"%s\", \"estimated_kwh\": %.1f, \"codes\": [",
+            count++ > 0 ? ", " : "", opened, gf_severity_name(gf_fraud_case_severity(open)),
+            (double)open->estimated_kwh);
         const uint8_t codes = gf_fraud_case_codes(open);
         for (int32_t code = 1, named = 0; code < GF_FRAUD_CODE_COUNT; code++) {
             if (codes & GF_FRAUD_BIT(code)) {
@@ -289,15 +298,17 @@ fraud_describe(const struct gf_view *view, const void *memory, char *text_out, s
         }
         text_add(&text, "]}");
     }
-    text_add(&text, "], \"watches_a_drop\": %s, \"disconnected\": %s, \"intervals_over_capacity\": %u",
-             state->drop_day != 0 ? "true" : "false", state->disconnected_day != 0 ? "true" : "false",
-             state->capacity_count);
+    text_add(&text,
+             "], \"watches_a_drop\": %s, \"disconnected\": %s, \"intervals_over_capacity\": %u",
+             state->drop_day != 0 ? "true" : "false",
+             state->disconnected_day != 0 ? "true" : "false", state->capacity_count);
     return text.used;
 }
 
 const struct gf_operator gf_op_fraud = {
     .name = "fraud",
-    .doc = "Flags meters whose figures suggest that energy is taken and not measured: one open case for each "
+    .doc = "Flags meters whose figures suggest that energy is taken and not measured: one open "
+           "case for each "
            "meter.",
     .reads = GF_READS(GF_TOPIC_METER_READINGS) | GF_READS(GF_TOPIC_METER_EVENTS) |
              GF_READS(GF_TOPIC_CUSTOMER_CONTRACTS),

@@ -1,15 +1,17 @@
-/* Fraud: suspicions about a meter, from five kinds of evidence, gathered in one open case for each meter.
+/* Fraud: suspicions about a meter, from five kinds of evidence, gathered in one open case for each
+ * meter.
  *
  *   REGISTER_BACKWARDS  a stand below the one before, and neither rollover nor exchange explains it
- *   NO_CONTRACT         use of electricity with no contract in force for a week, or while disconnected
- *   ZERO_RUN            days without any use where there was use before, with nobody disconnected
- *   OVER_CAPACITY       demand above the contracted one, in several intervals
- *   BASELINE_DROP       a lasting step down from the customer's own earlier level, with the day of the step
+ *   NO_CONTRACT         use of electricity with no contract in force for a week, or while
+ * disconnected ZERO_RUN            days without any use where there was use before, with nobody
+ * disconnected OVER_CAPACITY       demand above the contracted one, in several intervals
+ *   BASELINE_DROP       a lasting step down from the customer's own earlier level, with the day of
+ * the step
  *
- * A case opens with its first evidence, is updated when another kind joins or its severity rises, and closes
- * when no evidence was seen for some clean days. Masked slots (estimated, power-fail, missing) are evidence
- * of nothing, neither of theft nor of its end. A flag is a hypothesis for an inspector: protections and
- * disputes are named in it. */
+ * A case opens with its first evidence, is updated when another kind joins or its severity rises,
+ * and closes when no evidence was seen for some clean days. Masked slots (estimated, power-fail,
+ * missing) are evidence of nothing, neither of theft nor of its end. A flag is a hypothesis for an
+ * inspector: protections and disputes are named in it. */
 #ifndef GF_OPERATOR_FRAUD_FRAUD_H
 #define GF_OPERATOR_FRAUD_FRAUD_H
 
@@ -42,15 +44,15 @@ struct gf_fraud_case {
     float estimated_kwh;    /* not measured, or measured and not billed, so far */
     uint8_t version;        /* of the last record; saturates before the last one */
     uint8_t codes;          /* bits 0..4: enum gf_fraud_code - 1; bits 5, 6: enum gf_severity */
-    uint16_t
-        evidence_day; /* low half of the local day of the last evidence, moved on by days that tell nothing */
+    uint16_t evidence_day;  /* low half of the local day of the last evidence, moved on by days that
+                               tell nothing */
 };
 
 struct gf_fraud_state {
     struct gf_fraud_case cases[GF_FRAUD_CASE_COUNT_MAX];
-    float drop_baseline_kwh;  /* kWh a day before the drop that is watched, or found */
-    uint32_t clean_days;      /* bit i: the day i days before the newest one that is over was clean */
-    int32_t drop_day;         /* local day the watched drop began, + 1; 0: none */
+    float drop_baseline_kwh; /* kWh a day before the drop that is watched, or found */
+    uint32_t clean_days; /* bit i: the day i days before the newest one that is over was clean */
+    int32_t drop_day;    /* local day the watched drop began, + 1; 0: none */
     int32_t no_contract_day;  /* first closed local day without a contract, + 1; 0: has one */
     int32_t disconnected_day; /* local day of disconnection, + 1; 0: connected */
     uint16_t capacity_day;    /* low half of the local day the count began */

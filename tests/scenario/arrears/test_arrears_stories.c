@@ -277,7 +277,8 @@ account_with(uint32_t question, uint32_t step, struct gf_time now)
         account.invoice_count = (uint8_t)count;
         for (uint32_t i = 0; i < count; i++) {
             account.invoices[i].due_s = now_s - (question == 7 ? 86400 * 2 * step : 86400);
-            account.invoices[i].open_micro = question == 4 ? 1 + (int64_t)step * 5000000 : 40000000 / count;
+            account.invoices[i].open_micro =
+                question == 4 ? 1 + (int64_t)step * 5000000 : 40000000 / count;
         }
     }
     return account;
@@ -309,7 +310,8 @@ the_scorecard_is_monotone(void **unused)
     }
 }
 
-/* Present arrears weigh: a customer who always paid and then stops is risky before the ninetieth day. */
+/* Present arrears weigh: a customer who always paid and then stops is risky before the ninetieth
+ * day. */
 static void
 who_stops_paying_is_risky_whatever_was_before(void **unused)
 {
@@ -320,7 +322,7 @@ who_stops_paying_is_risky_whatever_was_before(void **unused)
         uint32_t invoices, days, payments;
         int32_t grade;
     } cases[] = {
-        {0, 0, 60, GF_RISK_GRADE_A}, {1, 5, 60, GF_RISK_GRADE_B},  {1, 30, 60, GF_RISK_GRADE_B},
+        {0, 0, 60, GF_RISK_GRADE_A},  {1, 5, 60, GF_RISK_GRADE_B},  {1, 30, 60, GF_RISK_GRADE_B},
         {3, 60, 60, GF_RISK_GRADE_D}, {1, 91, 60, GF_RISK_GRADE_D}, {6, 91, 60, GF_RISK_GRADE_D},
         {6, 91, 0, GF_RISK_GRADE_E},
     };
@@ -331,13 +333,15 @@ who_stops_paying_is_risky_whatever_was_before(void **unused)
                                      .first_seen_s = 1,
                                      .invoice_count = (uint8_t)cases[i].invoices};
         for (uint32_t k = 0; k < cases[i].invoices; k++) {
-            account.invoices[k].due_s = (uint32_t)(now.us / GF_US_PER_S) - 86400 * (cases[i].days - 15 * k);
+            account.invoices[k].due_s =
+                (uint32_t)(now.us / GF_US_PER_S) - 86400 * (cases[i].days - 15 * k);
             account.invoices[k].open_micro = 100000000;
         }
         struct gf_arrears_score score;
         gf_arrears_score(&params, &account, now, &score);
         if (score.grade != cases[i].grade) {
-            fail_msg("case %zu: %d points, grade %s", i, score.points, gf_risk_grade_name(score.grade));
+            fail_msg("case %zu: %d points, grade %s", i, score.points,
+                     gf_risk_grade_name(score.grade));
         }
         if (cases[i].days > 60 && cases[i].payments > 0) {
             assert_true(gf_span_equal(score.reasons[0].code, gf_span_text("OVERDUE_DAYS")));

@@ -94,8 +94,9 @@ an_export_of_a_known_meter_is_not_worth_a_word(void **unused)
         if (i == 48) {
             expect_nothing_else(&story);
         }
-        assert_int_equal(story_event(&story, GF_TOPIC_METER_READINGS, hour("2026-01-02", i + 1), &reading),
-                         GF_OK);
+        assert_int_equal(
+            story_event(&story, GF_TOPIC_METER_READINGS, hour("2026-01-02", i + 1), &reading),
+            GF_OK);
         assert_int_equal(story.change.outcome, GF_READING_EXPORT);
         assert_int_equal(story.change.meter_index, i < 48 ? 0 : -1);
     }

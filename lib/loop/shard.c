@@ -153,19 +153,27 @@ gf_shard_free(struct gf_shard *shard)
 enum gf_rc
 shard_fetch_wanted(struct gf_shard *shard, const struct gf_batch *batch, struct gf_error *error)
 {
-    const uint32_t count = gf_engine_wanted(shard->engine, batch, shard->wanted,
-                                            shard->wanted_slices, WANTED_COUNT_MAX);
-    if (count == 0) {
-        return GF_OK;
-    }
-    enum gf_rc rc = shard->store->ops->get(shard->store, shard->options.shard, shard->wanted_slices,
-                                           shard->wanted, count, shard->found, error);
-    for (uint32_t i = 0; rc == GF_OK && i < count; i++) {
-        if (shard->found[i].bytes.size > 0) {
-            rc = gf_engine_load(shard->engine, &shard->found[i], error);
+    /* A batch that jumps far ahead in time can make more timers due than fit in one question. */
+    uint32_t count = WANTED_COUNT_MAX, loaded = 1;
+    while (count == WANTED_COUNT_MAX && loaded > 0) {
+        loaded = 0;
+        count = gf_engine_wanted(shard->engine, batch, shard->wanted, shard->wanted_slices,
+                                 WANTED_COUNT_MAX);
+        enum gf_rc rc = count == 0 ? GF_OK
+                                   : shard->store->ops->get(shard->store, shard->options.shard,
+                                                            shard->wanted_slices, shard->wanted,
+                                                            count, shard->found, error);
+        for (uint32_t i = 0; rc == GF_OK && i < count; i++) {
+            if (shard->found[i].bytes.size > 0) {
+                rc = gf_engine_load(shard->engine, &shard->found[i], error);
+                loaded++;
+            }
+        }
+        if (rc != GF_OK) {
+            return rc;
         }
     }
-    return rc;
+    return GF_OK;
 }
 
 static enum gf_rc

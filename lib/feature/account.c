@@ -107,7 +107,8 @@ static enum gf_rc
 credit_add(struct gf_account *account, int64_t micro, struct gf_error *error)
 {
     struct gf_money sum = {0};
-    if (gf_money_add((struct gf_money){account->credit_micro}, (struct gf_money){micro}, &sum) != GF_OK) {
+    if (gf_money_add((struct gf_money){account->credit_micro}, (struct gf_money){micro}, &sum) !=
+        GF_OK) {
         return gf_fail(error, GF_E_RANGE, "credit grows beyond what can be counted");
     }
     account->credit_micro = sum.micro;
@@ -120,7 +121,9 @@ behaviour_learn(struct gf_account *account, uint32_t due_s, struct gf_time paid_
 {
     const double exact = (double)(paid_at.us - due_s * GF_US_PER_S) / (double)GF_US_PER_DAY;
     float days = (float)exact;
-    days = days > DAYS_LATE_LIMIT ? DAYS_LATE_LIMIT : days < -DAYS_LATE_LIMIT ? -DAYS_LATE_LIMIT : days;
+    days = days > DAYS_LATE_LIMIT    ? DAYS_LATE_LIMIT
+           : days < -DAYS_LATE_LIMIT ? -DAYS_LATE_LIMIT
+                                     : days;
     account->days_late_mean += ACCOUNT_ALPHA * (days - account->days_late_mean);
     if (exact > 0) {
         account->payments_late = count_up(account->payments_late);
@@ -129,7 +132,8 @@ behaviour_learn(struct gf_account *account, uint32_t due_s, struct gf_time paid_
 
 /* Puts up to `micro` on an open invoice and returns what is left; a full payment closes it. */
 static int64_t
-open_pay(struct gf_account *account, int32_t index, int64_t micro, struct gf_time paid_at, bool *is_partial)
+open_pay(struct gf_account *account, int32_t index, int64_t micro, struct gf_time paid_at,
+         bool *is_partial)
 {
     struct gf_open_invoice *const invoice = &account->invoices[index];
     const int64_t part = micro < invoice->open_micro ? micro : invoice->open_micro;
@@ -170,7 +174,8 @@ currency_check(struct gf_span contract, struct gf_span record, struct gf_change 
 
 /* Takes an invoice out of the ledger; what was paid on it is credit. */
 static enum gf_rc
-invoice_cancel(struct gf_account *account, uint32_t id_hash, struct gf_change *change, struct gf_error *error)
+invoice_cancel(struct gf_account *account, uint32_t id_hash, struct gf_change *change,
+               struct gf_error *error)
 {
     int64_t paid_micro = 0;
     const int32_t open = open_find(account, id_hash);
@@ -195,10 +200,11 @@ invoice_learn(struct gf_account *account, const struct gf_invoice *invoice)
     const bool is_first = account->invoices_seen == 0;
     account->invoice_mean += (is_first ? 1.0f : ACCOUNT_ALPHA) * (amount - account->invoice_mean);
     if (invoice->energy_micro_kwh.micro_kwh > 0) {
-        const float share =
-            (float)invoice->estimated_micro_kwh.micro_kwh / (float)invoice->energy_micro_kwh.micro_kwh;
+        const float share = (float)invoice->estimated_micro_kwh.micro_kwh /
+                            (float)invoice->energy_micro_kwh.micro_kwh;
         const float bounded = share < 0 ? 0 : share > 1 ? 1 : share;
-        account->estimated_share += (is_first ? 1.0f : ACCOUNT_ALPHA) * (bounded - account->estimated_share);
+        account->estimated_share +=
+            (is_first ? 1.0f : ACCOUNT_ALPHA) * (bounded - account->estimated_share);
     }
     account->invoices_seen = count_up(account->invoices_seen);
     account->first_seen_s =
@@ -206,8 +212,8 @@ invoice_learn(struct gf_account *account, const struct gf_invoice *invoice)
 }
 
 static enum gf_rc
-invoice_issue(struct gf_account *account, const struct gf_invoice *invoice, struct gf_change *change,
-              struct gf_error *error)
+invoice_issue(struct gf_account *account, const struct gf_invoice *invoice,
+              struct gf_change *change, struct gf_error *error)
 {
     const uint32_t id_hash = gf_account_hash(invoice->invoice_id);
     if (open_find(account, id_hash) >= 0 || closed_find(account, id_hash) >= 0) {
@@ -222,8 +228,9 @@ invoice_issue(struct gf_account *account, const struct gf_invoice *invoice, stru
         rc = amount == INT64_MIN ? gf_fail(error, GF_E_RANGE, "amount_micro: out of range")
                                  : credit_add(account, -amount, error);
     } else if (rc == GF_OK && amount > 0) {
-        struct gf_open_invoice open = {
-            .open_micro = amount, .due_s = second_of(invoice->due_at), .id_hash = id_hash & 0x7fffffff};
+        struct gf_open_invoice open = {.open_micro = amount,
+                                       .due_s = second_of(invoice->due_at),
+                                       .id_hash = id_hash & 0x7fffffff};
         /* Credit pays before a place is taken, so that a paid account has room. */
         const int64_t part = account->invoice_count > 0       ? 0
                              : account->credit_micro < amount ? account->credit_micro
@@ -247,8 +254,8 @@ invoice_issue(struct gf_account *account, const struct gf_invoice *invoice, stru
 }
 
 enum gf_rc
-gf_account_invoice(struct gf_account *account, const struct gf_invoice *invoice, struct gf_span currency,
-                   struct gf_change *change, struct gf_error *error)
+gf_account_invoice(struct gf_account *account, const struct gf_invoice *invoice,
+                   struct gf_span currency, struct gf_change *change, struct gf_error *error)
 {
     const uint32_t id_hash = gf_account_hash(invoice->invoice_id);
     const enum gf_rc rc = currency_check(currency, invoice->currency, change, error);
@@ -256,7 +263,8 @@ gf_account_invoice(struct gf_account *account, const struct gf_invoice *invoice,
         return rc;
     }
     if (invoice->invoice_id.size == 0 || !gf_time_is_valid(invoice->due_at)) {
-        return gf_fail(error, GF_E_BAD_FIELD, "invoice_id is empty or due_at is outside [1970, 2200)");
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "invoice_id is empty or due_at is outside [1970, 2200)");
     }
     const int32_t open = open_find(account, id_hash);
     switch (invoice->status) {
@@ -282,7 +290,8 @@ gf_account_invoice(struct gf_account *account, const struct gf_invoice *invoice,
 
 /* ---- Payments ---- */
 
-/* Takes up to `micro` back from an open or a closed invoice, as its original; returns what is left. */
+/* Takes up to `micro` back from an open or a closed invoice, as its original; returns what is left.
+ */
 static enum gf_rc
 invoice_reopen(struct gf_account *account, uint32_t id_hash, int64_t *micro, struct gf_error *error)
 {
@@ -311,7 +320,8 @@ invoice_reopen(struct gf_account *account, uint32_t id_hash, int64_t *micro, str
                        error);
 }
 
-/* Without a name: the most recently due open invoice something was paid on, then those paid last. */
+/* Without a name: the most recently due open invoice something was paid on, then those paid last.
+ */
 static enum gf_rc
 newest_reopen(struct gf_account *account, int64_t *micro, struct gf_error *error)
 {
@@ -327,7 +337,8 @@ newest_reopen(struct gf_account *account, int64_t *micro, struct gf_error *error
 }
 
 static enum gf_rc
-payment_reverse(struct gf_account *account, const struct gf_payment *payment, struct gf_error *error)
+payment_reverse(struct gf_account *account, const struct gf_payment *payment,
+                struct gf_error *error)
 {
     int64_t micro = payment->amount_micro.micro;
     const int64_t from_credit = micro < account->credit_micro ? micro : account->credit_micro;
@@ -337,7 +348,8 @@ payment_reverse(struct gf_account *account, const struct gf_payment *payment, st
     if (micro == 0) {
         return GF_OK;
     }
-    const struct gf_span name = payment->has_invoice_id ? payment->invoice_id : payment->reversal_of;
+    const struct gf_span name =
+        payment->has_invoice_id ? payment->invoice_id : payment->reversal_of;
     const uint32_t id_hash = gf_account_hash(name);
     enum gf_rc rc = payment->has_invoice_id ? invoice_reopen(account, id_hash, &micro, error)
                                             : newest_reopen(account, &micro, error);
@@ -347,8 +359,8 @@ payment_reverse(struct gf_account *account, const struct gf_payment *payment, st
     const int32_t open = open_find(account, id_hash);
     if (open >= 0) {
         struct gf_money sum = {0};
-        if (gf_money_add((struct gf_money){account->invoices[open].open_micro}, (struct gf_money){micro},
-                         &sum) != GF_OK) {
+        if (gf_money_add((struct gf_money){account->invoices[open].open_micro},
+                         (struct gf_money){micro}, &sum) != GF_OK) {
             return gf_fail(error, GF_E_RANGE, "open amount grows beyond what can be counted");
         }
         account->invoices[open].open_micro = sum.micro;
@@ -375,7 +387,8 @@ payment_take(struct gf_account *account, const struct gf_payment *payment, struc
     while (micro > 0 && account->invoice_count > 0) {
         micro = open_pay(account, 0, micro, payment->received_at, &is_partial);
     }
-    account->payments_partial = is_partial ? count_up(account->payments_partial) : account->payments_partial;
+    account->payments_partial =
+        is_partial ? count_up(account->payments_partial) : account->payments_partial;
     const uint32_t second = second_of(payment->received_at);
     account->last_payment_s = second > account->last_payment_s ? second : account->last_payment_s;
     account->first_seen_s = account->first_seen_s == 0 ? second : account->first_seen_s;
@@ -383,15 +396,16 @@ payment_take(struct gf_account *account, const struct gf_payment *payment, struc
 }
 
 enum gf_rc
-gf_account_payment(struct gf_account *account, const struct gf_payment *payment, struct gf_span currency,
-                   struct gf_change *change, struct gf_error *error)
+gf_account_payment(struct gf_account *account, const struct gf_payment *payment,
+                   struct gf_span currency, struct gf_change *change, struct gf_error *error)
 {
     enum gf_rc rc = currency_check(currency, payment->currency, change, error);
     if (rc != GF_OK) {
         return rc;
     }
     if (payment->amount_micro.micro <= 0 || !gf_time_is_valid(payment->received_at)) {
-        return gf_fail(error, GF_E_BAD_FIELD, "amount_micro must be above 0 and received_at in [1970, 2200)");
+        return gf_fail(error, GF_E_BAD_FIELD,
+                       "amount_micro must be above 0 and received_at in [1970, 2200)");
     }
     rc = payment->has_reversal_of ? payment_reverse(account, payment, error)
                                   : payment_take(account, payment, error);
@@ -446,7 +460,8 @@ gf_account_is_disputed(const struct gf_account *account)
 }
 
 void
-gf_account_ageing(const struct gf_account *account, struct gf_time now, struct gf_money buckets_out[5])
+gf_account_ageing(const struct gf_account *account, struct gf_time now,
+                  struct gf_money buckets_out[5])
 {
     memset(buckets_out, 0, 5 * sizeof buckets_out[0]);
     for (uint32_t i = 0; i < account->invoice_count; i++) {

@@ -1,4 +1,5 @@
-/* Seasonal baseline of a day's kWh, and the two CUSUMs on its residual. docs/features.md has the formulas. */
+/* Seasonal baseline of a day's kWh, and the two CUSUMs on its residual. docs/features.md has the
+ * formulas. */
 #include <math.h>
 
 #include "base/real.h"
@@ -6,8 +7,10 @@
 #include "feature/feature.h"
 
 #define RADIANS_PER_DAY    (6.283185307179586 / 365.2425)
-#define SCALE_OF_DEVIATION 1.2533141373155 /* of a normal distribution's mean absolute deviation */
-/* Homes have heavy tails (guests, holidays): a single day counts for no more than this many scales. */
+#define SCALE_OF_DEVIATION 1.2533141373155 /* of a normal distribution's mean absolute deviation   \
+                                            */
+/* Homes have heavy tails (guests, holidays): a single day counts for no more than this many scales.
+ */
 #define RESIDUAL_LIMIT 2.5
 /* The year is learned at a fifth of the level's speed, or it would swallow a drop. */
 #define SEASON_SPEED 0.2
@@ -89,8 +92,8 @@ cusum_step(float *sum, int32_t *since, double step, double limit, int32_t day)
 }
 
 static void
-alarms_update(struct gf_load *load, const struct gf_feature_params *params, int32_t day, double residual,
-              struct gf_change *change)
+alarms_update(struct gf_load *load, const struct gf_feature_params *params, int32_t day,
+              double residual, struct gf_change *change)
 {
     const double step = clipped(residual, RESIDUAL_LIMIT);
     const double k = params->cusum_k, h = params->cusum_h;
@@ -124,8 +127,10 @@ gf_load_baseline_learn(struct gf_load *load, const struct gf_feature_context *co
     const double level_error = limited / factor;
     load->baseline_kwh += (float)(alpha * level_error);
     if (has_baseline) {
-        load->season_cos += (float)(params->baseline_alpha * SEASON_SPEED * level_error * season.cosine);
-        load->season_sin += (float)(params->baseline_alpha * SEASON_SPEED * level_error * season.sine);
+        load->season_cos +=
+            (float)(params->baseline_alpha * SEASON_SPEED * level_error * season.cosine);
+        load->season_sin +=
+            (float)(params->baseline_alpha * SEASON_SPEED * level_error * season.sine);
     }
     if (load->days_seen > 0) {
         const double deviation = SCALE_OF_DEVIATION * (limited < 0 ? -limited : limited);

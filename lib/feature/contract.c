@@ -8,7 +8,8 @@
 #define METER_MULTIPLIER_MAX 1000000
 #define CAPACITY_W_MAX       INT64_C(1000000000000)
 
-/* Times of meters and protections are kept in seconds: UINT32_MAX is open, and so is what lies beyond. */
+/* Times of meters and protections are kept in seconds: UINT32_MAX is open, and so is what lies
+ * beyond. */
 static uint32_t
 second_of(struct gf_time time)
 {
@@ -47,14 +48,14 @@ protections_read(struct gf_contract *contract, const struct gf_customer_contract
                  struct gf_error *error)
 {
     if (record->protections.count > GF_CONTRACT_PROTECTION_COUNT_MAX) {
-        return gf_fail(error, GF_E_FULL, "protections: %u, at most %d fit", record->protections.count,
-                       GF_CONTRACT_PROTECTION_COUNT_MAX);
+        return gf_fail(error, GF_E_FULL, "protections: %u, at most %d fit",
+                       record->protections.count, GF_CONTRACT_PROTECTION_COUNT_MAX);
     }
     for (uint32_t i = 0; i < record->protections.count; i++) {
         const struct gf_protection *const from = &record->protections.items[i];
         if (!period_is_good(from->valid_from, from->has_valid_to, from->valid_to)) {
-            return gf_fail(error, GF_E_BAD_FIELD, "protections[%u]: valid_from and valid_to are no period",
-                           i);
+            return gf_fail(error, GF_E_BAD_FIELD,
+                           "protections[%u]: valid_from and valid_to are no period", i);
         }
         contract->protections[i] = (struct gf_contract_protection){
             .kind = (uint32_t)from->kind,
@@ -82,25 +83,27 @@ meter_read(struct gf_meter *meter, const struct gf_contract_meter *from, uint32_
                        GF_METER_ID_SIZE - 1);
     }
     if (from->digits < 1 || from->digits > METER_DIGITS_MAX) {
-        return gf_fail(error, GF_E_BAD_FIELD, "meters[%u].digits: %d is not in 1..%d", index, from->digits,
-                       METER_DIGITS_MAX);
+        return gf_fail(error, GF_E_BAD_FIELD, "meters[%u].digits: %d is not in 1..%d", index,
+                       from->digits, METER_DIGITS_MAX);
     }
     if (from->multiplier < 1 || from->multiplier > METER_MULTIPLIER_MAX) {
         return gf_fail(error, GF_E_BAD_FIELD, "meters[%u].multiplier: %d is not in 1..%d", index,
                        from->multiplier, METER_MULTIPLIER_MAX);
     }
     if (from->lsb_micro_kwh.micro_kwh < 0 || from->lsb_micro_kwh.micro_kwh > UINT32_MAX) {
-        return gf_fail(error, GF_E_BAD_FIELD, "meters[%u].lsb_micro_kwh: %lld is not in 0..%u", index,
-                       (long long)from->lsb_micro_kwh.micro_kwh, UINT32_MAX);
+        return gf_fail(error, GF_E_BAD_FIELD, "meters[%u].lsb_micro_kwh: %lld is not in 0..%u",
+                       index, (long long)from->lsb_micro_kwh.micro_kwh, UINT32_MAX);
     }
     if (!period_is_good(from->valid_from, from->has_valid_to, from->valid_to)) {
-        return gf_fail(error, GF_E_BAD_FIELD, "meters[%u]: valid_from and valid_to are no period", index);
+        return gf_fail(error, GF_E_BAD_FIELD, "meters[%u]: valid_from and valid_to are no period",
+                       index);
     }
     return GF_OK;
 }
 
 static enum gf_rc
-meters_read(struct gf_contract *contract, const struct gf_customer_contract *record, struct gf_error *error)
+meters_read(struct gf_contract *contract, const struct gf_customer_contract *record,
+            struct gf_error *error)
 {
     if (record->meters.count > GF_CONTRACT_METER_COUNT_MAX) {
         return gf_fail(error, GF_E_FULL, "meters: %u, at most %d fit", record->meters.count,
@@ -117,7 +120,8 @@ meters_read(struct gf_contract *contract, const struct gf_customer_contract *rec
 }
 
 static enum gf_rc
-names_read(struct gf_contract *contract, const struct gf_customer_contract *record, struct gf_error *error)
+names_read(struct gf_contract *contract, const struct gf_customer_contract *record,
+           struct gf_error *error)
 {
     const struct {
         const char *field;
@@ -141,7 +145,8 @@ names_read(struct gf_contract *contract, const struct gf_customer_contract *reco
 
 /* Everything of the record, checked. */
 static enum gf_rc
-contract_read(struct gf_contract *contract, const struct gf_customer_contract *record, struct gf_error *error)
+contract_read(struct gf_contract *contract, const struct gf_customer_contract *record,
+              struct gf_error *error)
 {
     *contract = (struct gf_contract){
         .valid_from_us = record->valid_from.us,
@@ -151,9 +156,10 @@ contract_read(struct gf_contract *contract, const struct gf_customer_contract *r
         .is_known = 1,
         .customer_class = (uint8_t)record->customer_class,
         .export_permit = record->export_permit,
-        .time_zone_hash = record->time_zone.size == 0
-                              ? 0
-                              : (uint32_t)gf_hash64(record->time_zone.data, record->time_zone.size, 0),
+        .time_zone_hash =
+            record->time_zone.size == 0
+                ? 0
+                : (uint32_t)gf_hash64(record->time_zone.data, record->time_zone.size, 0),
     };
     if (!period_is_good(record->valid_from, record->has_valid_to, record->valid_to)) {
         return gf_fail(error, GF_E_BAD_FIELD, "valid_from and valid_to are no period");
@@ -219,7 +225,8 @@ gf_contract_exchange(struct gf_contract *contract, struct gf_span old_id, struct
 bool
 gf_contract_is_valid(const struct gf_contract *contract, struct gf_time time)
 {
-    return contract->is_known && time.us >= contract->valid_from_us && time.us < contract->valid_to_us;
+    return contract->is_known && time.us >= contract->valid_from_us &&
+           time.us < contract->valid_to_us;
 }
 
 bool
@@ -228,7 +235,8 @@ gf_contract_is_protected(const struct gf_contract *contract, int32_t kind, struc
     assert(contract->protection_count <= GF_CONTRACT_PROTECTION_COUNT_MAX);
     for (uint32_t i = 0; i < contract->protection_count; i++) {
         const struct gf_contract_protection *const protection = &contract->protections[i];
-        if (protection->kind == (uint32_t)kind && second_holds(protection->from_s, protection->to_s, time)) {
+        if (protection->kind == (uint32_t)kind &&
+            second_holds(protection->from_s, protection->to_s, time)) {
             return true;
         }
     }

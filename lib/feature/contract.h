@@ -1,5 +1,6 @@
-/* Contract: the newest contract of a customer, as much of it as the fold needs. A contract applies from its
- * arrival; versions that come out of order (a lower version than the one known) are ignored. */
+/* Contract: the newest contract of a customer, as much of it as the fold needs. A contract applies
+ * from its arrival; versions that come out of order (a lower version than the one known) are
+ * ignored. */
 #ifndef GF_FEATURE_CONTRACT_H
 #define GF_FEATURE_CONTRACT_H
 
@@ -47,23 +48,26 @@ static_assert(sizeof(struct gf_contract) <= 256, "contract part of the state rec
 
 struct gf_change;
 
-/* Takes a contract record. Lower versions than the one known are ignored. Where the new one begins later but
- * joins the old one without a gap, supply counts as begun with the old one: the new terms apply from their
- * arrival. Errors: GF_E_BAD_FIELD (a text too long or empty, a time or number out of range), GF_E_FULL (more
- * meters or protections than fit). */
+/* Takes a contract record. Lower versions than the one known are ignored. Where the new one begins
+ * later but joins the old one without a gap, supply counts as begun with the old one: the new terms
+ * apply from their arrival. Errors: GF_E_BAD_FIELD (a text too long or empty, a time or number out
+ * of range), GF_E_FULL (more meters or protections than fit). */
 GF_MUST_USE enum gf_rc gf_contract_apply(struct gf_contract *contract,
-                                         const struct gf_customer_contract *record, struct gf_change *change,
-                                         struct gf_error *error);
-/* Announced exchange of a meter: where the contract does not name the new one yet, it takes over digits and
- * multiplier of the old one from `at` on. False when the contract does not name the old one either. */
-bool gf_contract_exchange(struct gf_contract *contract, struct gf_span old_id, struct gf_span new_id,
-                          struct gf_time at);
+                                         const struct gf_customer_contract *record,
+                                         struct gf_change *change, struct gf_error *error);
+/* Announced exchange of a meter: where the contract does not name the new one yet, it takes over
+ * digits and multiplier of the old one from `at` on. False when the contract does not name the old
+ * one either. */
+bool gf_contract_exchange(struct gf_contract *contract, struct gf_span old_id,
+                          struct gf_span new_id, struct gf_time at);
 
 /* A contract is known and in force at `time`. */
 bool gf_contract_is_valid(const struct gf_contract *contract, struct gf_time time);
 /* A protection of `kind` is in force at `time`. */
-bool gf_contract_is_protected(const struct gf_contract *contract, int32_t kind, struct gf_time time);
+bool gf_contract_is_protected(const struct gf_contract *contract, int32_t kind,
+                              struct gf_time time);
 /* Index of the meter, -1 when the contract does not name it at `time`. */
-int32_t gf_contract_meter(const struct gf_contract *contract, struct gf_span meter_id, struct gf_time time);
+int32_t gf_contract_meter(const struct gf_contract *contract, struct gf_span meter_id,
+                          struct gf_time time);
 
 #endif

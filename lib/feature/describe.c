@@ -157,7 +157,8 @@ contract_add(struct json_text *text, const struct gf_contract *contract, struct 
         text_add(text, "[");
         for (uint32_t i = 0; i < contract->protection_count; i++) {
             const struct gf_contract_protection *const protection = &contract->protections[i];
-            const uint32_t kind = protection->kind < GF_PROTECTION_KIND_COUNT ? protection->kind : 0;
+            const uint32_t kind =
+                protection->kind < GF_PROTECTION_KIND_COUNT ? protection->kind : 0;
             text_add(text, "%s{", i == 0 ? "" : ", ");
             text->is_first = true;
             string_add(text, "kind", protection_names[kind], 32);
@@ -223,13 +224,14 @@ profile_add(struct json_text *text, const struct gf_load *load)
 {
     static const char *const types[GF_PROFILE_DAY_TYPE_COUNT] = {"working_day", "weekend"};
     for (uint32_t scale = 0; scale < 2; scale++) {
-        object_open(text, scale == 0 ? "profile_kwh_per_half_hour" : "profile_deviation_kwh_per_half_hour");
+        object_open(text, scale == 0 ? "profile_kwh_per_half_hour"
+                                     : "profile_deviation_kwh_per_half_hour");
         for (uint32_t type = 0; type < GF_PROFILE_DAY_TYPE_COUNT; type++) {
             name_add(text, types[type]);
             for (uint32_t half = 0; half < GF_PROFILE_SLOT_COUNT; half++) {
                 const uint16_t deviation = load->profile_scale[type][half];
-                const double value =
-                    (double)(scale == 0 ? load->profile_mean[type][half] : gf_half_value(deviation));
+                const double value = (double)(scale == 0 ? load->profile_mean[type][half]
+                                                         : gf_half_value(deviation));
                 text_add(text, "%s", half == 0 ? "[" : ", ");
                 text_add(text, deviation == GF_HALF_MISSING ? "null" : "%.4g", value);
             }
@@ -269,7 +271,8 @@ load_add(struct json_text *text, const struct gf_load *load, int64_t capacity_w)
     real_add(text, "cusum_down_scales", (double)load->cusum_down);
     day_add(text, "cusum_down_since", load->cusum_down > 0 ? load->cusum_down_day : INT32_MIN);
     real_add(text, "wholesale_price_per_kwh",
-             load->price_kwh > 0 ? (double)load->price_cost / (double)load->price_kwh : (double)NAN);
+             load->price_kwh > 0 ? (double)load->price_cost / (double)load->price_kwh
+                                 : (double)NAN);
     count_add(text, "zero_days", load->zero_days);
     count_add(text, "gap_days", load->gap_days);
     count_add(text, "export_readings", load->exports_seen);
@@ -330,13 +333,14 @@ account_add(struct json_text *text, const struct gf_account *account, struct gf_
     real_add(text, "invoice_mean", (double)account->invoice_mean);
     real_add(text, "estimated_share", (double)account->estimated_share);
     second_add(text, "first_seen", account->first_seen_s == 0 ? UINT32_MAX : account->first_seen_s);
-    second_add(text, "last_payment", account->last_payment_s == 0 ? UINT32_MAX : account->last_payment_s);
+    second_add(text, "last_payment",
+               account->last_payment_s == 0 ? UINT32_MAX : account->last_payment_s);
     object_close(text);
 }
 
 size_t
-gf_features_describe(const struct gf_features *features, const struct gf_zone *zone, struct gf_time now,
-                     char *out, size_t size)
+gf_features_describe(const struct gf_features *features, const struct gf_zone *zone,
+                     struct gf_time now, char *out, size_t size)
 {
     struct json_text text = {.out = out, .size = size, .is_first = true};
     text_add(&text, "{");

@@ -1,10 +1,10 @@
-/* Features: what is remembered of one customer, in place, in 1,864 bytes of a 2,048-byte state record. Fixed
- * layout, little endian, no pointers: the bytes in memory are the bytes in the store. docs/features.md is the
- * table of it.
+/* Features: what is remembered of one customer, in place, in 1,864 bytes of a 2,048-byte state
+ * record. Fixed layout, little endian, no pointers: the bytes in memory are the bytes in the store.
+ * docs/features.md is the table of it.
  *
- * gf_features_apply is called once for every event of the customer, before any operator sees it. It updates
- * the parts below and reports in `struct gf_change` what happened, so that operators decide on facts and
- * never parse twice. */
+ * gf_features_apply is called once for every event of the customer, before any operator sees it. It
+ * updates the parts below and reports in `struct gf_change` what happened, so that operators decide
+ * on facts and never parse twice. */
 #ifndef GF_FEATURE_FEATURE_H
 #define GF_FEATURE_FEATURE_H
 
@@ -29,11 +29,11 @@ static_assert(sizeof(struct gf_features) <= 1864,
 
 /* Parameters of the features (YAML `features:`), journalled. */
 struct gf_feature_params {
-    double profile_alpha;                 /* weight of a new day in the exponentially weighted profile */
-    double baseline_alpha;                /* weight of a new residual in baseline level and scale */
-    double cusum_k, cusum_h;              /* in residual scales */
-    double zero_kwh_per_day;              /* below: the day counts as zero use */
-    struct gf_duration lateness;          /* what may still be corrected: 48h */
+    double profile_alpha;        /* weight of a new day in the exponentially weighted profile */
+    double baseline_alpha;       /* weight of a new residual in baseline level and scale */
+    double cusum_k, cusum_h;     /* in residual scales */
+    double zero_kwh_per_day;     /* below: the day counts as zero use */
+    struct gf_duration lateness; /* what may still be corrected: 48h */
     char default_zone[GF_ZONE_NAME_SIZE]; /* time zone of a customer without a contract */
     int64_t night_from_minute, night_to_minute;
 };
@@ -54,8 +54,8 @@ void gf_features_init(struct gf_features *features);
 size_t gf_features_describe(const struct gf_features *features, const struct gf_zone *zone,
                             struct gf_time now, char *out, size_t size);
 
-/* Errors (SKIP: the features are then as before or half changed; the engine puts them back): GF_E_LATE,
- * GF_E_RANGE, GF_E_BAD_FIELD, GF_E_FULL. */
+/* Errors (SKIP: the features are then as before or half changed; the engine puts them back):
+ * GF_E_LATE, GF_E_RANGE, GF_E_BAD_FIELD, GF_E_FULL. */
 GF_MUST_USE enum gf_rc gf_features_apply(struct gf_features *features,
                                          const struct gf_feature_context *context,
                                          const struct gf_event *event, struct gf_change *change_out,

@@ -38,7 +38,8 @@ gf_half_of(float value)
     if (bits >= 0x477fe000) { /* 65,504 */
         return (uint16_t)(sign | 0x7bff);
     }
-    if (bits < 0x38800000) { /* 2^-14: subnormal, in units of 2^-24; adding 2^23 rounds to a whole one */
+    if (bits <
+        0x38800000) { /* 2^-14: subnormal, in units of 2^-24; adding 2^23 rounds to a whole one */
         float magnitude = 0;
         memcpy(&magnitude, &bits, sizeof magnitude);
         magnitude = magnitude * 0x1p24f + 0x1p23f;
@@ -68,7 +69,8 @@ gf_half_value(uint16_t half)
 float
 gf_load_day_kwh(const struct gf_load *load, int32_t day)
 {
-    if (load->ring_day == INT32_MIN || day > load->ring_day || day <= load->ring_day - GF_DAY_RING_COUNT) {
+    if (load->ring_day == INT32_MIN || day > load->ring_day ||
+        day <= load->ring_day - GF_DAY_RING_COUNT) {
         return NAN;
     }
     return gf_half_value(load->day_ring[ring_place(day)]);
@@ -126,7 +128,8 @@ gf_load_windows_update(struct gf_load *load)
             const double mean = count == 0 ? 0 : sum / count;
             const double variance = count == 0 ? 0 : squares / count - mean * mean;
             load->window_mean[window] = (float)mean;
-            load->window_deviation[window] = gf_half_of(variance > 0 ? (float)gf_sqrt(variance) : 0);
+            load->window_deviation[window] =
+                gf_half_of(variance > 0 ? (float)gf_sqrt(variance) : 0);
             window++;
         }
     }
@@ -157,13 +160,14 @@ profile_train(struct gf_load *load, uint32_t type, uint32_t half, float kwh, flo
     const float deviation = kwh - *mean;
     const float scale_before = gf_half_value(*scale);
     *mean += weight * deviation;
-    *scale = gf_half_of(scale_before + weight * ((deviation < 0 ? -deviation : deviation) - scale_before));
+    *scale = gf_half_of(scale_before +
+                        weight * ((deviation < 0 ? -deviation : deviation) - scale_before));
 }
 
 /* Shares a slot out to the half hours it lies in. One that is complete trains its place. */
 static void
-profile_fill(struct gf_load *load, const struct gf_feature_params *params, const struct gf_slot *slot,
-             float kwh)
+profile_fill(struct gf_load *load, const struct gf_feature_params *params,
+             const struct gf_slot *slot, float kwh)
 {
     const uint32_t type = day_type(slot->day);
     const float weight = profile_weight(load, params, type);
@@ -202,7 +206,8 @@ shares_add(struct gf_load *load, const struct gf_slot *slot, float kwh)
 {
     load->day_clean_kwh += kwh;
     load->day_band_kwh += slot->band != GF_BAND_NAME_UNKNOWN ? kwh : 0;
-    load->day_peak_kwh += slot->band == GF_BAND_NAME_PEAK || slot->band == GF_BAND_NAME_CRITICAL ? kwh : 0;
+    load->day_peak_kwh +=
+        slot->band == GF_BAND_NAME_PEAK || slot->band == GF_BAND_NAME_CRITICAL ? kwh : 0;
     load->day_valley_kwh += slot->band == GF_BAND_NAME_VALLEY ? kwh : 0;
     load->day_night_kwh += slot->is_night ? kwh : 0;
     if (slot->has_price) {
@@ -218,8 +223,8 @@ slot_kw(const struct gf_slot *slot)
 }
 
 void
-gf_load_slot_add(struct gf_load *load, const struct gf_feature_context *context, const struct gf_slot *slot,
-                 bool is_newest)
+gf_load_slot_add(struct gf_load *load, const struct gf_feature_context *context,
+                 const struct gf_slot *slot, bool is_newest)
 {
     assert(slot->energy.micro_kwh >= 0);
     assert(load->day != INT32_MIN);

@@ -58,10 +58,12 @@ shares_learn(struct gf_load *load, const struct gf_feature_params *params)
 }
 
 static void
-zero_run_learn(struct gf_load *load, const struct gf_feature_params *params, double kwh, bool is_clean)
+zero_run_learn(struct gf_load *load, const struct gf_feature_params *params, double kwh,
+               bool is_clean)
 {
     if (is_clean && kwh < params->zero_kwh_per_day) {
-        load->zero_days = load->zero_days < UINT16_MAX ? (uint16_t)(load->zero_days + 1) : load->zero_days;
+        load->zero_days =
+            load->zero_days < UINT16_MAX ? (uint16_t)(load->zero_days + 1) : load->zero_days;
     } else if ((double)load->day_clean_kwh >= params->zero_kwh_per_day) {
         load->zero_days = 0; /* energy that was measured ends a run also on a day with gaps */
     }
@@ -73,7 +75,8 @@ day_close(struct gf_load *load, const struct gf_feature_context *context, struct
     assert(load->interval_s > 0);
     assert(load->day_masked_s <= load->day_covered_s);
     const uint32_t interval_s = (uint32_t)load->interval_s;
-    const uint32_t expected_s = load->interval_s == DAY_S ? DAY_S : day_length_s(context->zone, load->day);
+    const uint32_t expected_s =
+        load->interval_s == DAY_S ? DAY_S : day_length_s(context->zone, load->day);
     const uint32_t clean_s = load->day_covered_s - load->day_masked_s;
     const double kwh = (double)load->day_micro_kwh * KWH_PER_MICRO;
     change->day_closed = true;
@@ -99,7 +102,8 @@ day_close(struct gf_load *load, const struct gf_feature_context *context, struct
     if (change->day_is_clean) {
         shares_learn(load, context->params);
         gf_load_baseline_learn(load, context, load->day, kwh_24h, change);
-        load->days_seen = load->days_seen < UINT16_MAX ? (uint16_t)(load->days_seen + 1) : load->days_seen;
+        load->days_seen =
+            load->days_seen < UINT16_MAX ? (uint16_t)(load->days_seen + 1) : load->days_seen;
     }
 }
 

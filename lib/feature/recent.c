@@ -36,7 +36,8 @@ form_of(int32_t interval_s)
     return form;
 }
 
-/* Number of a slot since 1970; in 32 bits where they suffice (until 2106), for a division of 64 bits is slow.
+/* Number of a slot since 1970; in 32 bits where they suffice (until 2106), for a division of 64
+ * bits is slow.
  */
 static int64_t
 slot_of(struct gf_time start, int32_t interval_s)
@@ -103,7 +104,10 @@ value_pack(uint32_t bits, int64_t value, bool is_masked)
 static uint64_t
 mask_bit(uint32_t bits)
 {
-    return bits == 64 ? WIDE_MASK_BIT : bits == 32 ? WORD_MASK_BIT : bits == 16 ? SHORT_MASK_BIT : 0;
+    return bits == 64   ? WIDE_MASK_BIT
+           : bits == 32 ? WORD_MASK_BIT
+           : bits == 16 ? SHORT_MASK_BIT
+                        : 0;
 }
 
 static struct gf_recent_slot
@@ -200,20 +204,21 @@ gf_recent_find(const struct gf_recent *recent, struct gf_time start, int32_t int
 }
 
 void
-gf_recent_put(struct gf_recent *recent, struct gf_time start, int32_t interval_s, struct gf_energy value,
-              bool is_masked)
+gf_recent_put(struct gf_recent *recent, struct gf_time start, int32_t interval_s,
+              struct gf_energy value, bool is_masked)
 {
     assert(interval_s > 0);
     assert(value.micro_kwh >= 0);
     const struct form *const form = form_of(interval_s);
     const uint64_t packed = value_pack(form->bits, value.micro_kwh, is_masked);
     const int64_t slot = slot_of(start, interval_s);
-    const bool is_next =
-        recent->interval_s == interval_s && start.us - interval_s * GF_US_PER_S == recent->newest_us;
+    const bool is_next = recent->interval_s == interval_s &&
+                         start.us - interval_s * GF_US_PER_S == recent->newest_us;
     int64_t newest = slot - 1;
     if (!is_next) {
-        newest =
-            recent->newest_us == INT64_MIN ? slot : slot_of((struct gf_time){recent->newest_us}, interval_s);
+        newest = recent->newest_us == INT64_MIN
+                     ? slot
+                     : slot_of((struct gf_time){recent->newest_us}, interval_s);
         if (recent->newest_us == INT64_MIN || recent->interval_s != interval_s ||
             slot - newest >= form->count) {
             memset(recent->values, 0, sizeof recent->values);

@@ -29,7 +29,8 @@ int32_t
 gf_arrears_hold(const struct gf_features *features, struct gf_time time)
 {
     static const int32_t protections[] = {GF_PROTECTION_KIND_VULNERABLE, GF_PROTECTION_KIND_MEDICAL,
-                                          GF_PROTECTION_KIND_WINTER, GF_PROTECTION_KIND_COLLECTION_HOLD};
+                                          GF_PROTECTION_KIND_WINTER,
+                                          GF_PROTECTION_KIND_COLLECTION_HOLD};
     if (gf_account_is_disputed(&features->account)) {
         return GF_ARREARS_HOLD_DISPUTE;
     }
@@ -49,7 +50,8 @@ static int32_t
 stage_of(const struct gf_arrears_params *params, uint32_t position)
 {
     assert(position <= params->ladder_count);
-    return position == 0 ? GF_ARREARS_STAGE_OPEN : GF_ARREARS_STAGE_DUE + params->ladder[position - 1].stage;
+    return position == 0 ? GF_ARREARS_STAGE_OPEN
+                         : GF_ARREARS_STAGE_DUE + params->ladder[position - 1].stage;
 }
 
 static struct gf_span
@@ -61,8 +63,8 @@ currency_of(const struct gf_view *view, const struct gf_arrears_state *state)
 }
 
 static enum gf_rc
-alert_emit(const struct gf_view *view, struct gf_arrears_state *state, struct gf_time now, int32_t kind,
-           uint32_t previous, const char *measure, struct gf_out *out)
+alert_emit(const struct gf_view *view, struct gf_arrears_state *state, struct gf_time now,
+           int32_t kind, uint32_t previous, const char *measure, struct gf_out *out)
 {
     const struct gf_arrears_params *const params = view->params;
     const struct gf_account *const account = &view->features->account;
@@ -90,9 +92,11 @@ alert_emit(const struct gf_view *view, struct gf_arrears_state *state, struct gf
     };
     assert(alert.hold == GF_ARREARS_HOLD_NONE || kind == GF_ARREARS_KIND_HELD ||
            kind == GF_ARREARS_KIND_RESOLVED);
-    /* An amount is overdue from its due instant on; the ledger's "before" leaves that instant out. */
+    /* An amount is overdue from its due instant on; the ledger's "before" leaves that instant out.
+     */
     gf_account_owed(account, (struct gf_time){now.us + 1}, &alert.owed_micro, &alert.overdue_micro);
-    const enum gf_rc rc = gf_arrears_fee(params, view->features, view->zone, now, &alert.late_fee_micro);
+    const enum gf_rc rc =
+        gf_arrears_fee(params, view->features, view->zone, now, &alert.late_fee_micro);
     if (rc != GF_OK) {
         return gf_out_fail(out, rc, "the late fee of this account cannot be counted");
     }
@@ -104,12 +108,13 @@ alert_emit(const struct gf_view *view, struct gf_arrears_state *state, struct gf
 
 /* How far up the ladder a debt due at `due` may be at `now`. */
 static uint32_t
-ladder_target(const struct gf_arrears_params *params, const struct gf_zone *zone, struct gf_time due,
-              struct gf_time now)
+ladder_target(const struct gf_arrears_params *params, const struct gf_zone *zone,
+              struct gf_time due, struct gf_time now)
 {
     uint32_t target = 0;
     while (target < params->ladder_count &&
-           gf_time_compare(gf_arrears_days_after(zone, due, params->ladder[target].after_days), now) <= 0) {
+           gf_time_compare(gf_arrears_days_after(zone, due, params->ladder[target].after_days),
+                           now) <= 0) {
         target++;
     }
     return target;
@@ -131,7 +136,8 @@ step_time(const struct gf_view *view, const struct gf_arrears_state *state, stru
 }
 
 static enum gf_rc
-step_up(const struct gf_view *view, struct gf_arrears_state *state, struct gf_time now, struct gf_out *out)
+step_up(const struct gf_view *view, struct gf_arrears_state *state, struct gf_time now,
+        struct gf_out *out)
 {
     const struct gf_arrears_params *const params = view->params;
     const struct gf_arrears_step *const step = &params->ladder[state->position];
@@ -183,7 +189,9 @@ ladder_leave(const struct gf_view *view, struct gf_arrears_state *state, struct 
     state->step_us = 0;
     state->is_in_episode = 0;
     state->is_held_said = 0;
-    return was_in_episode ? alert_emit(view, state, now, GF_ARREARS_KIND_RESOLVED, previous, "", out) : GF_OK;
+    return was_in_episode
+               ? alert_emit(view, state, now, GF_ARREARS_KIND_RESOLVED, previous, "", out)
+               : GF_OK;
 }
 
 /* First end of a protection that is on; GF_TIME_US_MAX when none ends. */
@@ -244,7 +252,8 @@ pre_due_say(const struct gf_view *view, struct gf_arrears_state *state, struct g
     return alert_emit(view, state, now, GF_ARREARS_KIND_PRE_DUE, 0, params->pre_due_measure, out);
 }
 
-/* Every invoice is considered once, when its reminder would be due or as soon as it is known after that. */
+/* Every invoice is considered once, when its reminder would be due or as soon as it is known after
+ * that. */
 static enum gf_rc
 pre_due_check(const struct gf_view *view, struct gf_arrears_state *state, struct gf_time now,
               struct gf_out *out)
@@ -262,7 +271,8 @@ pre_due_check(const struct gf_view *view, struct gf_arrears_state *state, struct
         if (due_s <= state->reminded_due_s || gf_time_compare(due, now) <= 0) {
             continue;
         }
-        const struct gf_time reminder = gf_arrears_days_after(view->zone, due, -params->pre_due_days);
+        const struct gf_time reminder =
+            gf_arrears_days_after(view->zone, due, -params->pre_due_days);
         if (gf_time_compare(reminder, now) > 0) {
             const enum gf_rc rc = gf_out_set_timer(out, TIMER_PRE_DUE, reminder);
             if (rc != GF_OK) {
@@ -278,7 +288,8 @@ pre_due_check(const struct gf_view *view, struct gf_arrears_state *state, struct
 
 /* ---- the operator ---- */
 
-/* Judges the account at a time that never goes back: an invoice may come late, with its own date. */
+/* Judges the account at a time that never goes back: an invoice may come late, with its own date.
+ */
 static enum gf_rc
 account_judge(const struct gf_view *view, struct gf_arrears_state *state, struct gf_out *out)
 {
@@ -290,7 +301,8 @@ account_judge(const struct gf_view *view, struct gf_arrears_state *state, struct
         (uint8_t)(state->position < params->ladder_count ? state->position : params->ladder_count);
     const struct gf_time due = gf_account_oldest_due(&view->features->account);
     const bool is_overdue = !gf_time_is_none(due) && gf_time_compare(due, now) <= 0;
-    enum gf_rc rc = is_overdue ? ladder_climb(view, state, now, out) : ladder_leave(view, state, now, out);
+    enum gf_rc rc =
+        is_overdue ? ladder_climb(view, state, now, out) : ladder_leave(view, state, now, out);
     rc = rc == GF_OK ? pre_due_check(view, state, now, out) : rc;
     return rc == GF_OK ? ladder_wait(view, state, now, out) : rc;
 }
@@ -303,7 +315,8 @@ currency_keep(struct gf_arrears_state *state, struct gf_span currency)
 }
 
 static enum gf_rc
-arrears_on_event(const struct gf_view *view, const struct gf_event *event, void *memory, struct gf_out *out)
+arrears_on_event(const struct gf_view *view, const struct gf_event *event, void *memory,
+                 struct gf_out *out)
 {
     struct gf_arrears_state *const state = memory;
     assert(view->change != NULL);
@@ -332,15 +345,17 @@ arrears_describe(const struct gf_view *view, const void *memory, char *text_out,
     const struct gf_arrears_state *const state = memory;
     struct gf_arrears_score score;
     gf_arrears_score(params, &view->features->account, view->now, &score);
-    const uint32_t position = state->position < params->ladder_count ? state->position : params->ladder_count;
+    const uint32_t position =
+        state->position < params->ladder_count ? state->position : params->ladder_count;
     char step[GF_TIME_TEXT_SIZE];
     gf_time_print(state->step_us == 0 ? GF_TIME_NONE : (struct gf_time){state->step_us}, step);
-    return (size_t)snprintf(text_out, size,
-                            "\"stage\": \"%s\", \"hold\": \"%s\", \"last_step\": \"%s\", \"grade\": \"%s\", "
-                            "\"points\": %d, \"alerts\": %u",
-                            gf_arrears_stage_name(stage_of(params, position)),
-                            gf_arrears_hold_name(gf_arrears_hold(view->features, view->now)), step,
-                            gf_risk_grade_name(score.grade), score.points, state->alerts);
+    return (size_t)snprintf(
+        text_out, size,
+        "\"stage\": \"%s\", \"hold\": \"%s\", \"last_step\": \"%s\", \"grade\": \"%s\", "
+        "\"points\": %d, \"alerts\": %u",
+        gf_arrears_stage_name(stage_of(params, position)),
+        gf_arrears_hold_name(gf_arrears_hold(view->features, view->now)), step,
+        gf_risk_grade_name(score.grade), score.points, state->alerts);
 }
 
 const struct gf_operator gf_op_arrears = {

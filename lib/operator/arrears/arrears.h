@@ -1,16 +1,17 @@
 /* Arrears: what is done about unpaid invoices, and when.
  *
- * An account climbs a ladder of stages, OPEN, DUE, GRACE, OD30, OD60, OD90, WRITE_OFF, one step at a time,
- * each with an alert and at least the notice between two. How far it may climb is worked out anew each time
- * from the ledger and the time, so a timer that fires early or twice does nothing and one that fires late
- * does what is due. It comes down silently when the oldest debt is paid, and with RESOLVED when all that is
- * overdue is paid.
+ * An account climbs a ladder of stages, OPEN, DUE, GRACE, OD30, OD60, OD90, WRITE_OFF, one step at
+ * a time, each with an alert and at least the notice between two. How far it may climb is worked
+ * out anew each time from the ledger and the time, so a timer that fires early or twice does
+ * nothing and one that fires late does what is due. It comes down silently when the oldest debt is
+ * paid, and with RESOLVED when all that is overdue is paid.
  *
- * Side states stop the ladder: DISPUTE (an invoice is disputed), PROTECTED (vulnerable, medical, winter,
- * collection hold) and PLAN (payment plan). While one holds there is no DUE, ESCALATION or WRITE_OFF, and no
- * late fee for that time: the step it stopped is said once, as HELD.
+ * Side states stop the ladder: DISPUTE (an invoice is disputed), PROTECTED (vulnerable, medical,
+ * winter, collection hold) and PLAN (payment plan). While one holds there is no DUE, ESCALATION or
+ * WRITE_OFF, and no late fee for that time: the step it stopped is said once, as HELD.
  *
- * Days are counted by the customer's wall clock: "30 days overdue" is the same hour, 30 local days later. */
+ * Days are counted by the customer's wall clock: "30 days overdue" is the same hour, 30 local days
+ * later. */
 #ifndef GF_OPERATOR_ARREARS_ARREARS_H
 #define GF_OPERATOR_ARREARS_ARREARS_H
 
@@ -24,7 +25,8 @@
 #define GF_ARREARS_MEASURE_SIZE     32
 
 struct gf_arrears_step {
-    int32_t stage; /* index into gf_arrears_stage_choices: enum gf_arrears_stage - GF_ARREARS_STAGE_DUE */
+    int32_t stage;      /* index into gf_arrears_stage_choices: enum gf_arrears_stage -
+                           GF_ARREARS_STAGE_DUE */
     int64_t after_days; /* since the due date of the oldest open invoice */
     char measure[GF_ARREARS_MEASURE_SIZE];
 };
@@ -69,8 +71,8 @@ struct gf_time gf_arrears_days_after(const struct gf_zone *zone, struct gf_time 
 /* Whole local days from `from` to `to`; 0 when `to` is earlier. */
 int64_t gf_arrears_days_between(const struct gf_zone *zone, struct gf_time from, struct gf_time to);
 
-/* The side state at `time`, enum gf_arrears_hold; a dispute goes before a protection, a protection before a
- * plan. */
+/* The side state at `time`, enum gf_arrears_hold; a dispute goes before a protection, a protection
+ * before a plan. */
 int32_t gf_arrears_hold(const struct gf_features *features, struct gf_time time);
 
 #endif

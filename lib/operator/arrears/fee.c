@@ -34,7 +34,8 @@ rate_sum(const struct gf_arrears_params *params, const struct gf_contract *contr
                                 contract->customer_class == GF_CUSTOMER_CLASS_UNKNOWN;
     int64_t sum = 0;
     for (int64_t day = 1; day <= days; day++) {
-        if (contract->protection_count > 0 && is_protected(contract, gf_arrears_days_after(zone, due, day))) {
+        if (contract->protection_count > 0 &&
+            is_protected(contract, gf_arrears_days_after(zone, due, day))) {
             continue;
         }
         sum += is_residential                   ? params->fee_permille_residential
@@ -65,19 +66,22 @@ gf_arrears_fee(const struct gf_arrears_params *params, const struct gf_features 
         if (invoice->is_disputed || gf_time_compare(due, now) > 0) {
             continue;
         }
-        cost_permille += (wide)invoice->open_micro * rate_sum(params, &features->contract, zone, due, now);
+        cost_permille +=
+            (wide)invoice->open_micro * rate_sum(params, &features->contract, zone, due, now);
         if (__builtin_add_overflow(overdue_micro, invoice->open_micro, &overdue_micro)) {
             return GF_E_RANGE;
         }
     }
-    wide fee_micro = divide_rounded(cost_permille, (int64_t)PERMILLE * MICRO_PER_CENT) * MICRO_PER_CENT;
+    wide fee_micro =
+        divide_rounded(cost_permille, (int64_t)PERMILLE * MICRO_PER_CENT) * MICRO_PER_CENT;
     int64_t cap_micro = 0;
     const enum gf_rc rc = gf_muldiv(overdue_micro, params->fee_cap_permille, PERMILLE, &cap_micro);
     if (rc != GF_OK) {
         return rc;
     }
     cap_micro -= cap_micro % MICRO_PER_CENT;
-    fee_micro = cost_permille > 0 && fee_micro < params->fee_min.micro ? params->fee_min.micro : fee_micro;
+    fee_micro =
+        cost_permille > 0 && fee_micro < params->fee_min.micro ? params->fee_min.micro : fee_micro;
     fee_micro = fee_micro > cap_micro ? cap_micro : fee_micro;
     assert(fee_micro >= 0);
     out->micro = (int64_t)fee_micro;

@@ -65,7 +65,7 @@ names_set(struct gf_config *config, const char *path)
     snprintf(config->path, sizeof(config->path), "%s", path);
     const char *const slash = strrchr(path, '/');
     const size_t size = slash != NULL ? (size_t)(slash - path) : 0;
-    snprintf(config->folder, sizeof(config->folder), "%.*s", (int)size, path);
+    snprintf(config->folder, sizeof(config->folder), "%.*s", (int)size, size > 0 ? path : "");
     if (slash == path) {
         snprintf(config->folder, sizeof(config->folder), "/");
     }

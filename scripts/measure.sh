@@ -30,5 +30,5 @@ memory() { # COMMAND…: peak resident memory on the last line
 memory "$gridfold" run -c "$work/measure.yaml" --exit-at-end
 memory "$gridfold" replay -c "$work/measure.yaml"
 for topic in fraud.flags arrears.alerts tariff.adjustments data.quality dead.letters; do
-  "$gridfold" tap "folder:$work/log" "$topic" | grep -oE '"(code|rule|direction)":"[A-Z0-9_]+"' | sort | uniq -c | sed "s/^/$topic /"
+  "$gridfold" tap "folder:$work/log" "$topic" | { grep -oE '"(code|rule|direction)":"[A-Z0-9_]+"' || true; } | sort | uniq -c | sed "s/^/$topic /"
 done

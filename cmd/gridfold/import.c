@@ -6,8 +6,7 @@
 #include <unistd.h>
 
 #include "io/import.h"
-#include "io/log_name.h"
-#include "verb.h"
+#include "job.h"
 
 #define REJECTS_SHOWN 10
 #define MIB           1048576.0
@@ -15,6 +14,8 @@
 enum import_option {
     OPT_MAPPING,
     OPT_TO,
+    OPT_CONFIG,
+    OPT_SET,
     OPT_REJECTS,
     OPT_STRICT,
     OPT_PARTITIONS,
@@ -27,12 +28,17 @@ enum import_option {
 static const struct verb_option options[] = {
     [OPT_MAPPING] = {"mapping", 'm', "MAPPING.yaml",
                      "what the columns mean; config/import/ has examples"},
-    [OPT_TO] = {"to", 0, "LOG", "where the records go: folder:PATH"},
+    [OPT_TO] = {"to", 0, "LOG", "where the records go: folder:PATH or kafka:HOST:PORT"},
+    [OPT_CONFIG] = {"config", 'c', "CONFIG",
+                    "configuration file: security and schemas of Kafka, or the log itself"},
+    [OPT_SET] = {"set", 0, "KEY=VALUE", "overrides one parameter; may be given often"},
     [OPT_REJECTS] = {"rejects", 0, "FILE",
-                     "where rejected rows go; PATH/rejects.log of the log otherwise"},
+                     "where rejected rows go; rejects.log in the log's folder, of Kafka here"},
     [OPT_STRICT] = {"strict", 0, NULL, "write nothing when a row is rejected (exit 65)"},
-    [OPT_PARTITIONS] = {"partitions", 0, "N", "partitions of a new log; 4"},
-    [OPT_CODEC] = {"codec", 0, "CODEC", "of new files: null, deflate or zstandard; null"},
+    [OPT_PARTITIONS] = {"partitions", 0, "N",
+                        "partitions of a new folder log (4); others must have as many"},
+    [OPT_CODEC] = {"codec", 0, "CODEC",
+                   "of a folder's new files: null, deflate or zstandard; null"},
     [OPT_MEMORY] = {"memory", 0, "MIB", "memory of the sort; 256"},
     [OPT_JSON] = {"json", 0, NULL, "the summary as one JSON object"},
     [OPT_QUIET] = {"quiet", 'q', NULL, "no progress"},
@@ -40,6 +46,7 @@ static const struct verb_option options[] = {
 };
 
 struct arguments {
+    struct job_flags flags;
     const char *mapping, *to, *rejects;
     bool is_strict, is_json, is_quiet;
     unsigned long partitions, memory;
@@ -172,7 +179,7 @@ count_print(const char *name, const struct gf_import_count *count)
 }
 
 static void
-summary_print(const struct gf_import_summary *summary, const char *rejects, double spent_s)
+summary_print(const struct gf_import_summary *summary, double spent_s)
 {
     char first[GF_TIME_TEXT_SIZE], last[GF_TIME_TEXT_SIZE];
     int topics = 0;
@@ -198,7 +205,7 @@ summary_print(const struct gf_import_summary *summary, const char *rejects, doub
     }
     printf("\n");
     if (summary->all.rejected > 0) {
-        printf("rejected rows, with line and reason: %s\n", rejects);
+        printf("rejected rows, with line and reason: %s\n", summary->rejects);
     }
 }
 
@@ -242,6 +249,15 @@ option_take(const struct verb *verb, int option, struct arguments *arguments)
     case OPT_TO:
         arguments->to = optarg;
         break;
+    case OPT_CONFIG:
+        arguments->flags.config = optarg;
+        break;
+    case OPT_SET:
+        if (arguments->flags.override_count == OVERRIDE_COUNT_MAX) {
+            return verb_usage(verb, "more than %d --set", OVERRIDE_COUNT_MAX);
+        }
+        arguments->flags.overrides[arguments->flags.override_count++] = optarg;
+        break;
     case OPT_REJECTS:
         arguments->rejects = optarg;
         break;
@@ -268,36 +284,38 @@ option_take(const struct verb *verb, int option, struct arguments *arguments)
     return 0;
 }
 
-static int
-import_do(const struct verb *verb, const struct arguments *arguments, const char *path,
-          const char *const *files, uint32_t file_count)
+/* What is wrong with a mapping is printed here. */
+static enum gf_rc
+mapping_load(const struct verb *verb, const char *path, struct gf_import_mapping *mapping)
 {
-    struct gf_import_mapping mapping = {.memory = NULL};
     struct gf_error error = {.text = ""};
     struct gf_complaints *const complaints = calloc(1, sizeof *complaints);
     if (complaints == NULL) {
-        return verb_fail(verb, GF_E_NO_MEMORY, &error);
+        verb_fail(verb, GF_E_NO_MEMORY, &error);
+        return GF_E_NO_MEMORY;
     }
-    enum gf_rc rc = gf_import_mapping_load(arguments->mapping, &mapping, complaints, &error);
+    const enum gf_rc rc = gf_import_mapping_load(path, mapping, complaints, &error);
     if (rc != GF_OK && complaints->count > 0) {
         gf_complaints_print(complaints, stderr);
     } else if (rc != GF_OK) {
         verb_fail(verb, rc, &error);
     }
     free(complaints);
-    if (rc != GF_OK) {
-        return gf_rc_exit_code(rc);
-    }
+    return rc;
+}
+
+static int
+import_do(const struct verb *verb, const struct arguments *arguments, struct job *job,
+          const struct gf_import_mapping *mapping, const char *const *files, uint32_t file_count)
+{
     struct screen screen = {.is_terminal = isatty(STDERR_FILENO), .is_quiet = arguments->is_quiet};
     screen.started_s = screen.told_s = clock_s();
-    const struct gf_import_options import = {
-        .mapping = &mapping,
-        .path = path,
+    struct gf_import_options import = {
+        .mapping = mapping,
+        .to = arguments->to != NULL ? arguments->to : job->config->log,
         .files = files,
         .file_count = file_count,
         .rejects = arguments->rejects,
-        .partitions = (uint32_t)arguments->partitions,
-        .codec = arguments->codec,
         .sort_memory = (uint64_t)arguments->memory << 20,
         .is_strict = arguments->is_strict,
         .context = &screen,
@@ -305,21 +323,43 @@ import_do(const struct verb *verb, const struct arguments *arguments, const char
         .reject = reject_show,
         .warn = warn_show,
     };
+    struct gf_error error = {.text = ""};
+    enum gf_rc rc = job_writer_options(job->config, &import.log, &job->properties);
+    if (rc != GF_OK) {
+        return verb_fail(verb, rc, &error);
+    }
+    import.log.partitions = (uint32_t)arguments->partitions;
+    import.log.codec = arguments->codec;
     struct gf_import_summary summary;
     rc = gf_import_run(&import, &summary, &error);
-    gf_import_mapping_free(&mapping);
     line_end(&screen);
-    char rejects[4096];
-    snprintf(rejects, sizeof rejects, "%s%s",
-             arguments->rejects != NULL ? arguments->rejects : path,
-             arguments->rejects != NULL ? "" : "/rejects.log");
     if (summary.lines > 0 && arguments->is_json) {
         summary_print_json(&summary, clock_s() - screen.started_s);
     } else if (summary.lines > 0) {
-        summary_print(&summary, rejects, clock_s() - screen.started_s);
+        summary_print(&summary, clock_s() - screen.started_s);
     }
     fflush(stdout);
     return rc == GF_OK ? 0 : verb_fail(verb, rc, &error);
+}
+
+static int
+import_start(const struct verb *verb, const struct arguments *arguments, const char *const *files,
+             uint32_t file_count)
+{
+    struct job job = {.config = NULL};
+    struct gf_import_mapping mapping = {.memory = NULL};
+    enum gf_rc rc = job_configure_log(verb, &arguments->flags, arguments->to, &job);
+    if (rc == GF_OK) {
+        rc = mapping_load(verb, arguments->mapping, &mapping);
+    }
+    const int exit_code = rc == GF_OK
+                              ? import_do(verb, arguments, &job, &mapping, files, file_count)
+                              : gf_rc_exit_code(rc);
+    if (rc == GF_OK) {
+        gf_import_mapping_free(&mapping);
+    }
+    job_close(&job);
+    return exit_code;
 }
 
 static int
@@ -335,33 +375,26 @@ import_run(const struct verb *verb, int argc, char **argv)
             return exit_code;
         }
     }
-    if (arguments.mapping == NULL || arguments.to == NULL) {
-        return verb_usage(verb, "%s is missing",
-                          arguments.mapping == NULL ? "-m MAPPING.yaml" : "--to LOG");
+    if (arguments.mapping == NULL) {
+        return verb_usage(verb, "-m MAPPING.yaml is missing");
+    }
+    if (arguments.to == NULL && arguments.flags.config == NULL) {
+        return verb_usage(verb, "--to LOG is missing");
     }
     if (optind >= argc) {
         return verb_usage(verb, "no FILE; - is the standard input");
     }
-    struct gf_log_name name;
-    struct gf_error error = {.text = ""};
-    const enum gf_rc rc = gf_log_name_parse(arguments.to, &name, &error);
-    if (rc != GF_OK) {
-        return verb_fail(verb, rc, &error);
-    }
-    if (name.kind == GF_LOG_KAFKA) {
-        return verb_usage(verb, "imports go into a folder for now: --to folder:PATH");
-    }
-    return import_do(verb, &arguments, name.rest, (const char *const *)argv + optind,
-                     (uint32_t)(argc - optind));
+    return import_start(verb, &arguments, (const char *const *)argv + optind,
+                        (uint32_t)(argc - optind));
 }
 
 const struct verb verb_import = {
     .name = "import",
     .arguments = "-m MAPPING.yaml --to LOG FILE...",
     .doc = "CSV or NDJSON files (plain, gzip or zstd) into a log, by a mapping of their columns.",
-    .examples =
-        "  gridfold import -m config/import/lcl-daily.yaml --to folder:log daily.csv.zst\n"
-        "  zcat prices.csv.gz | gridfold import -m prices.yaml --to folder:log --strict -\n",
+    .examples = "  gridfold import -m config/import/lcl-daily.yaml --to folder:log daily.csv.zst\n"
+                "  zcat prices.csv.gz | gridfold import -m prices.yaml --to kafka:localhost:9092 "
+                "--strict -\n",
     .options = options,
     .run = import_run,
 };

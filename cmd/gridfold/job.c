@@ -52,6 +52,35 @@ job_configure(const struct verb *verb, const struct job_flags *flags, struct job
 }
 
 enum gf_rc
+job_configure_log(const struct verb *verb, const struct job_flags *flags, const char *log,
+                  struct job *job)
+{
+    if (flags->config != NULL) {
+        return job_configure(verb, flags, job);
+    }
+    *job = (struct job){.clock = gf_system_clock()};
+    if (flags->override_count == 0) {
+        return GF_OK;
+    }
+    /* A log on Kafka asks for a place of the state; nobody opens it here. */
+    static const char text[] = "version: 1\nstore: unused\n";
+    char override[GF_CONFIG_PATH_SIZE];
+    snprintf(override, sizeof(override), "log=%s", log);
+    const char *overrides[OVERRIDE_COUNT_MAX + 1];
+    memcpy(overrides, flags->overrides, flags->override_count * sizeof(overrides[0]));
+    overrides[flags->override_count] = override;
+    struct gf_complaints *complaints = calloc(1, sizeof(*complaints));
+    if (complaints == NULL) {
+        return GF_E_NO_MEMORY;
+    }
+    const enum gf_rc rc = gf_config_parse("command line", text, sizeof(text) - 1, overrides,
+                                          flags->override_count + 1, &job->config, complaints);
+    gf_complaints_print(complaints, stderr);
+    free(complaints);
+    return rc;
+}
+
+enum gf_rc
 job_kafka_config(const struct gf_config *config, struct gf_kafka_config *out,
                  struct gf_kafka_property **properties_out)
 {
@@ -127,6 +156,16 @@ job_log_open(const struct gf_config *config, const char *name, bool with_sink,
         rc = gf_log_open(&options, out, error);
     }
     return rc;
+}
+
+enum gf_rc
+job_writer_options(const struct gf_config *config, struct gf_log_writer_options *out,
+                   struct gf_kafka_property **properties_out)
+{
+    *out = (struct gf_log_writer_options){.partitions_new =
+                                              config == NULL ? 0 : (uint32_t)config->partitions,
+                                          .registry = registry_options(config)};
+    return job_kafka_config(config, &out->kafka, properties_out);
 }
 
 static enum gf_rc

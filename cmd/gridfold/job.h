@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "io/log.h"
 #include "io/log_open.h"
+#include "io/log_writer.h"
 #include "io/status.h"
 #include "io/system_clock.h"
 #include "loop/shard.h"
@@ -40,6 +41,11 @@ struct job {
 GF_MUST_USE enum gf_rc job_configure(const struct verb *verb, const struct job_flags *flags,
                                      struct job *job);
 
+/* The same for a verb that works without a file: the defaults of `log` with the overrides, and no
+ * configuration at all when there are none. Errors: GF_E_CONFIG. */
+GF_MUST_USE enum gf_rc job_configure_log(const struct verb *verb, const struct job_flags *flags,
+                                         const char *log, struct job *job);
+
 enum job_store { JOB_STORE_OWN, JOB_STORE_SCRATCH, JOB_STORE_READ_ONLY };
 
 /* Opens the log (with the right to write when `with_sink`), the store and the shards. SCRATCH: an
@@ -60,6 +66,12 @@ GF_MUST_USE enum gf_rc job_kafka_config(const struct gf_config *config, struct g
 GF_MUST_USE enum gf_rc job_log_open(const struct gf_config *config, const char *name,
                                     bool with_sink, struct gf_kafka_property **properties_out,
                                     struct gf_log **out, struct gf_error *error);
+
+/* What a writer of a log takes from the configuration, which may be NULL; the caller frees the
+ * properties. Errors: GF_E_NO_MEMORY. */
+GF_MUST_USE enum gf_rc job_writer_options(const struct gf_config *config,
+                                          struct gf_log_writer_options *out,
+                                          struct gf_kafka_property **properties_out);
 
 /* The summary that ends a run: records in, processed, …, out, as text or JSON. */
 void job_summary_print(const struct job *job, bool as_json, double seconds);

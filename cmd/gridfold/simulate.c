@@ -9,38 +9,40 @@
 
 #include "codec/records.h"
 #include "config/zones.h"
-#include "io/folder.h"
-#include "io/log_name.h"
 #include "io/simulate.h"
-#include "io/status.h"
-#include "io/system_clock.h"
-#include "verb.h"
+#include "job.h"
 
 #define DAY_S     86400
 #define PATH_SIZE 4096
 
 static const struct verb_option simulate_options[] = {
-    {"to", 't', "LOG", "folder:PATH of the log to fill; it must have no input yet"},
+    {"to", 't', "LOG", "folder:PATH or kafka:HOST:PORT to fill; it must have no input yet"},
+    {"config", 'c', "CONFIG",
+     "configuration file: security and schemas of Kafka, or the log itself"},
+    {"set", 0, "KEY=VALUE", "overrides one parameter; may be given often"},
     {"customers", 'n', "N", "how many customers"},
     {"days", 'd', "D", "how many local days"},
     {"seed", 's', "S", "the same seed gives the same bytes (1)"},
     {"start", 0, "DATE", "first day (2024-01-01)"},
     {"interval", 0, "15m|30m|1h|1d", "length of a reading (30m)"},
-    {"partitions", 0, "P", "partitions of the customer topics (4)"},
+    {"partitions", 0, "P", "partitions of a new folder log (4); others must have as many"},
     {"zone", 0, "ZONE", "time zone (Europe/Berlin)"},
     {"theft-rate", 0, "SHARE", "share of the customers that steal, some day (0.02)"},
     {"arrears-rate", 0, "SHARE", "share of the customers that pay badly, some day (0.06)"},
     {"register", 0, "daily|none", "register stands (daily)"},
-    {"truth", 0, "FILE", "what was injected, as NDJSON (truth.ndjson in the log's folder)"},
+    {"truth", 0, "FILE",
+     "what was injected, as NDJSON (truth.ndjson in the log's folder, of Kafka here)"},
     {"plain", 0, NULL, "readings alone, without faults: for benchmarks"},
     {"contracts", 0, NULL, "with --plain: contracts, tariffs, prices and supply too"},
-    {"no-sync", 0, NULL, "leave it to the system when bytes reach the disk"},
+    {"no-sync", 0, NULL, "of a folder: leave it to the system when bytes reach the disk"},
     {"json", 0, NULL, "summary as JSON"},
     {NULL, 0, NULL, NULL},
 };
 
 enum {
     OPTION_TO,
+    OPTION_CONFIG,
+    OPTION_SET,
     OPTION_CUSTOMERS,
     OPTION_DAYS,
     OPTION_SEED,
@@ -60,6 +62,8 @@ enum {
 
 struct simulate {
     struct gf_simulate_options options;
+    struct job_flags flags;
+    struct job job;
     const char *log, *truth_path, *zone_name;
     bool no_sync, as_json;
 
@@ -69,7 +73,7 @@ struct simulate {
     struct gf_bar bar;
     int64_t expected; /* records, roughly */
     char truth_default[PATH_SIZE];
-    struct gf_folder_writer *writer;
+    struct gf_log_writer *writer;
 };
 
 /* ---- options ---- */
@@ -134,6 +138,15 @@ option_take(struct simulate *simulate, int option, const char *value)
     case OPTION_TO:
         simulate->log = value;
         break;
+    case OPTION_CONFIG:
+        simulate->flags.config = value;
+        break;
+    case OPTION_SET:
+        if (simulate->flags.override_count == OVERRIDE_COUNT_MAX) {
+            return "64 of them at most";
+        }
+        simulate->flags.overrides[simulate->flags.override_count++] = value;
+        break;
     case OPTION_ZONE:
         simulate->zone_name = value;
         break;
@@ -186,7 +199,7 @@ option_take(struct simulate *simulate, int option, const char *value)
 static enum gf_rc
 append(void *context, const struct gf_record *record, struct gf_error *error)
 {
-    return gf_folder_writer_append(context, record, error);
+    return gf_log_writer_append(context, record, error);
 }
 
 static void
@@ -201,25 +214,45 @@ progress(void *context, const struct gf_simulate_summary *so_far)
 
 /* A log that has input already would get a second world on top of the first. */
 static enum gf_rc
-log_check_empty(struct simulate *simulate, const char *path, struct gf_error *error)
+topic_check_empty(struct simulate *simulate, const char *log, enum gf_topic topic, uint32_t count,
+                  struct gf_error *error)
 {
-    for (int topic = 0; topic < GF_TOPIC_INPUT_COUNT; topic++) {
-        const uint32_t count = gf_topics[topic].is_reference ? 1 : simulate->options.partitions;
-        for (uint32_t partition = 0; partition < count; partition++) {
-            int64_t next = 0;
-            const enum gf_rc rc = gf_folder_writer_next(simulate->writer, (enum gf_topic)topic,
-                                                        partition, &next, error);
-            if (rc != GF_OK) {
-                return rc;
-            }
-            if (next > 0) {
-                return gf_fail(error, GF_E_USAGE,
-                               "%s: has records of %s already; take another folder, or remove it",
-                               path, gf_topics[topic].name);
-            }
+    for (uint32_t partition = 0; partition < count; partition++) {
+        int64_t next = 0;
+        const enum gf_rc rc = gf_log_writer_next(simulate->writer, topic, partition, &next, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+        if (next > 0) {
+            return gf_fail(error, GF_E_USAGE,
+                           "%s: has records of %s already; take another folder or topic prefix, "
+                           "or remove what is there",
+                           log, gf_topics[topic].name);
         }
     }
     return GF_OK;
+}
+
+/* What the log has is what the simulation fills: its topics, their partitions. */
+static enum gf_rc
+log_check(struct simulate *simulate, const char *log, struct gf_error *error)
+{
+    uint32_t *const partitions = &simulate->options.partitions;
+    enum gf_rc rc =
+        gf_log_writer_partitions(simulate->writer, GF_TOPIC_METER_READINGS, partitions, error);
+    for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_INPUT_COUNT; topic++) {
+        uint32_t count = 0;
+        rc = gf_log_writer_partitions(simulate->writer, (enum gf_topic)topic, &count, error);
+        if (rc == GF_OK && !gf_topics[topic].is_reference && count != *partitions) {
+            rc = gf_fail(error, GF_E_CONFIG, "%s: %s has %u partitions, and %s has %u", log,
+                         gf_topics[topic].name, count, gf_topics[GF_TOPIC_METER_READINGS].name,
+                         *partitions);
+        }
+        if (rc == GF_OK) {
+            rc = topic_check_empty(simulate, log, (enum gf_topic)topic, count, error);
+        }
+    }
+    return rc;
 }
 
 static void
@@ -271,17 +304,30 @@ json_summary(const struct simulate *simulate, const struct gf_simulate_summary *
 }
 
 static enum gf_rc
-simulate_into(struct simulate *simulate, const char *path, struct gf_simulate_summary *summary,
+log_open(struct simulate *simulate, const char *log, struct gf_error *error)
+{
+    struct gf_log_writer_options options;
+    enum gf_rc rc = job_writer_options(simulate->job.config, &options, &simulate->job.properties);
+    if (rc != GF_OK) {
+        return gf_fail(error, rc, "%s", gf_rc_text(rc));
+    }
+    options.partitions = simulate->options.partitions;
+    options.no_sync = simulate->no_sync;
+    rc = gf_log_writer_open(log, &options, &simulate->writer, error);
+    return rc == GF_OK ? log_check(simulate, log, error) : rc;
+}
+
+static enum gf_rc
+simulate_into(struct simulate *simulate, const char *log, struct gf_simulate_summary *summary,
               struct gf_error *error)
 {
-    const struct gf_folder_options folder = {
-        .path = path, .partitions = simulate->options.partitions, .no_sync = simulate->no_sync};
-    enum gf_rc rc = gf_folder_writer_open(&folder, &simulate->writer, error);
-    if (rc != GF_OK || (rc = log_check_empty(simulate, path, error)) != GF_OK) {
+    enum gf_rc rc = log_open(simulate, log, error);
+    if (rc != GF_OK) {
         return rc;
     }
     if (simulate->truth_path == NULL) {
-        snprintf(simulate->truth_default, sizeof simulate->truth_default, "%s/truth.ndjson", path);
+        snprintf(simulate->truth_default, sizeof simulate->truth_default, "%s/truth.ndjson",
+                 gf_log_writer_folder(simulate->writer));
         simulate->truth_path = simulate->truth_default;
     }
     if (!simulate->options.is_plain &&
@@ -293,9 +339,9 @@ simulate_into(struct simulate *simulate, const char *path, struct gf_simulate_su
     const int64_t started = simulate->clock->monotonic_us(simulate->clock);
     rc = gf_simulate(&simulate->options, summary, error);
     if (rc == GF_OK) {
-        struct gf_folder_writer *const writer = simulate->writer;
+        struct gf_log_writer *const writer = simulate->writer;
         simulate->writer = NULL;
-        rc = gf_folder_writer_close(writer, error);
+        rc = gf_log_writer_close(writer, error);
     }
     if (simulate->options.truth != NULL && fclose(simulate->options.truth) != 0 && rc == GF_OK) {
         rc = gf_fail(error, errno == ENOSPC ? GF_E_NO_SPACE : GF_E_IO, "write %s: %s",
@@ -339,21 +385,18 @@ static int
 simulate_start(const struct verb *verb, struct simulate *simulate)
 {
     struct gf_error error = {{0}};
-    struct gf_log_name name;
     struct gf_zones zones = {.items = NULL};
-    enum gf_rc rc = gf_log_name_parse(simulate->log, &name, &error);
-    if (rc == GF_OK && name.kind != GF_LOG_FOLDER) {
-        rc = gf_fail(&error, GF_E_USAGE, "%s: simulate fills folder logs only", simulate->log);
-    }
-    if (rc == GF_OK && (rc = gf_zones_load(NULL, &zones, &error)) == GF_OK &&
+    enum gf_rc rc = gf_zones_load(NULL, &zones, &error);
+    if (rc == GF_OK &&
         (simulate->options.zone = gf_zones_find(&zones, simulate->zone_name)) == NULL) {
         rc = gf_fail(&error, GF_E_USAGE, "--zone %s: no such time zone", simulate->zone_name);
     }
     if (rc == GF_OK) {
         struct gf_simulate_summary summary;
+        const char *log = simulate->log != NULL ? simulate->log : simulate->job.config->log;
         screen_start(simulate);
-        rc = simulate_into(simulate, name.rest, &summary, &error);
-        (void)gf_folder_writer_close(simulate->writer, NULL); /* after an error; it has been told */
+        rc = simulate_into(simulate, log, &summary, &error);
+        (void)gf_log_writer_close(simulate->writer, NULL); /* after an error; it has been told */
     }
     gf_zones_free(&zones);
     return rc == GF_OK ? 0 : verb_fail(verb, rc, &error);
@@ -365,7 +408,6 @@ simulate_run(const struct verb *verb, int argc, char **argv)
     struct simulate simulate = {
         .zone_name = "Europe/Berlin",
         .options = {.seed = 1,
-                    .partitions = GF_FOLDER_PARTITIONS,
                     .start_day = gf_days_from_date(2024, 1, 1),
                     .interval_s = 1800,
                     .theft_ppm = 20000,
@@ -386,10 +428,14 @@ simulate_run(const struct verb *verb, int argc, char **argv)
     if (optind < argc) {
         return verb_usage(verb, "unexpected argument %s", argv[optind]);
     }
-    if (simulate.log == NULL || simulate.options.customers == 0 || simulate.options.days == 0) {
+    if ((simulate.log == NULL && simulate.flags.config == NULL) ||
+        simulate.options.customers == 0 || simulate.options.days == 0) {
         return verb_usage(verb, "--to, --customers and --days are needed");
     }
-    return simulate_start(verb, &simulate);
+    const enum gf_rc rc = job_configure_log(verb, &simulate.flags, simulate.log, &simulate.job);
+    exit_code = rc == GF_OK ? simulate_start(verb, &simulate) : gf_rc_exit_code(rc);
+    job_close(&simulate.job);
+    return exit_code;
 }
 
 const struct verb verb_simulate = {
@@ -398,6 +444,7 @@ const struct verb verb_simulate = {
     .doc = "Fills a log with a simulated population: readings, faults, thefts, bills, payments, "
            "prices, and the truth.",
     .examples = "  gridfold simulate --to folder:/tmp/town --customers 1000 --days 90 --seed 7\n"
+                "  gridfold simulate -c config/gridfold-kafka.yaml --customers 1000 --days 90\n"
                 "  gridfold simulate --to folder:/tmp/big --customers 1000000 --days 1 --interval "
                 "1h --plain\n",
     .options = simulate_options,

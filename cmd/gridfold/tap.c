@@ -334,33 +334,6 @@ topic_take(const struct verb *verb, struct tap *tap, const char *name)
     return verb_usage(verb, "there is no topic %s; topics are %s", name, names);
 }
 
-/* The configuration: the file's, or, where there are only overrides, the defaults with them. */
-static enum gf_rc
-configure(const struct verb *verb, struct tap *tap)
-{
-    if (tap->flags.config != NULL) {
-        return job_configure(verb, &tap->flags, &tap->job);
-    }
-    tap->job.clock = gf_system_clock();
-    if (tap->flags.override_count == 0) {
-        return GF_OK;
-    }
-    static const char text[] = "version: 1\n";
-    char log[GF_CONFIG_PATH_SIZE];
-    snprintf(log, sizeof(log), "log=%s", tap->log_name);
-    tap->flags.overrides[tap->flags.override_count] = log;
-    struct gf_complaints *complaints = calloc(1, sizeof(*complaints));
-    if (complaints == NULL) {
-        return GF_E_NO_MEMORY;
-    }
-    const enum gf_rc rc =
-        gf_config_parse("command line", text, sizeof(text) - 1, tap->flags.overrides,
-                        tap->flags.override_count + 1, &tap->job.config, complaints);
-    gf_complaints_print(complaints, stderr);
-    free(complaints);
-    return rc;
-}
-
 static enum gf_rc
 log_open(struct tap *tap, struct gf_error *error)
 {
@@ -379,7 +352,7 @@ static int
 tap_start(const struct verb *verb, struct tap *tap)
 {
     struct gf_error error = {{0}};
-    enum gf_rc rc = configure(verb, tap);
+    enum gf_rc rc = job_configure_log(verb, &tap->flags, tap->log_name, &tap->job);
     int exit_code = gf_rc_exit_code(rc);
     if (rc == GF_OK) {
         gf_signals_install();

@@ -17,23 +17,21 @@
 #define ARENA_EXTRA   65536
 #define BUFFER_SIZE   (UINT32_C(2) << 20) /* of an encoded record */
 #define PROGRESS_ROWS 8192
-#define PATH_SIZE     4096
 
 struct import {
     const struct gf_import_options *options;
     struct gf_import_summary *summary;
-    struct gf_folder_writer *writer;
+    struct gf_log_writer *writer;
     struct gf_import_sort *sort;
     struct gf_import_seen seen;
     struct gf_import_rejects rejects;
     struct gf_span *cells; /* GF_IMPORT_CELL_COUNT_MAX */
     struct gf_arena arena;
     struct gf_span buffer;
-    uint32_t partitions;
+    uint32_t partitions[GF_TOPIC_INPUT_COUNT]; /* of the topics of the mapping */
     uint32_t line_size_max;
     uint64_t bytes_before, bytes_total, written;
-    struct gf_import_past *past;
-    char reject_path[PATH_SIZE];
+    struct gf_import_past past;
     char *line_copy; /* the row as it was, for rejects: taking it apart changes it */
 };
 
@@ -108,10 +106,9 @@ record_add(struct import *import, const struct gf_import_target *target,
            const struct gf_import_built *built, struct gf_error *error)
 {
     struct gf_import_summary *const summary = import->summary;
-    const bool is_reference = gf_topics[target->topic].is_reference;
     const struct gf_import_item item = {
         .topic = (uint16_t)target->topic,
-        .partition = (uint16_t)(is_reference ? 0 : gf_partition_of(built->key, import->partitions)),
+        .partition = (uint16_t)gf_partition_of(built->key, import->partitions[target->topic]),
         .time = built->time,
         .key = built->key,
         .value = built->value,
@@ -325,51 +322,43 @@ item_write(void *context, const struct gf_import_item *item, struct gf_error *er
         .schema_id = gf_topics[item->topic].schema_id,
         .value = item->value,
     };
-    if (gf_import_past_check(import->past, item) && import->options->warn != NULL) {
-        import->options->warn(import->options->context, import->past->text);
+    if (gf_import_past_check(&import->past, import->writer, item) &&
+        import->options->warn != NULL) {
+        import->options->warn(import->options->context, import->past.text);
     }
-    const enum gf_rc rc = gf_folder_writer_append(import->writer, &record, error);
+    const enum gf_rc rc = gf_log_writer_append(import->writer, &record, error);
     if (rc == GF_OK && ++import->written % PROGRESS_ROWS == 0) {
         progress_tell(import, GF_IMPORT_WRITING, NULL);
     }
     return rc;
 }
 
-/* How many partitions the log has, whoever has made it. */
+/* Of the topics of the mapping, so that one that is missing is told before anything is read. */
 static enum gf_rc
 partitions_count(struct import *import, struct gf_error *error)
 {
-    int64_t offset = 0;
+    const struct gf_import_mapping *const mapping = import->options->mapping;
     enum gf_rc rc = GF_OK;
-    struct gf_error end = {.text = ""};
-    for (import->partitions = 0; rc == GF_OK; import->partitions += rc == GF_OK) {
-        rc = gf_folder_writer_next(import->writer, GF_TOPIC_METER_READINGS, import->partitions,
-                                   &offset, &end);
+    for (uint32_t i = 0; rc == GF_OK && i < mapping->target_count; i++) {
+        const enum gf_topic topic = mapping->targets[i].topic;
+        rc = gf_log_writer_partitions(import->writer, topic, &import->partitions[topic], error);
     }
-    return rc == GF_E_NOT_FOUND && import->partitions > 0 ? GF_OK
-                                                          : gf_fail(error, rc, "%s", end.text);
+    return rc;
 }
 
 static enum gf_rc
 import_open(struct import *import, struct gf_error *error)
 {
     const struct gf_import_options *const options = import->options;
-    const struct gf_folder_options folder = {.path = options->path,
-                                             .partitions = options->partitions,
-                                             .codec = options->codec,
-                                             .no_sync = options->no_sync};
     import->line_size_max =
         options->line_size_max == 0 ? GF_IMPORT_LINE_SIZE_MAX : options->line_size_max;
-    snprintf(import->reject_path, sizeof import->reject_path, "%s/rejects.log", options->path);
-    import->rejects.path = options->rejects != NULL ? options->rejects : import->reject_path;
     const size_t arena_size = 4 * (size_t)import->line_size_max + ARENA_EXTRA;
     import->cells = calloc(GF_IMPORT_CELL_COUNT_MAX, sizeof *import->cells);
     import->arena = gf_arena_of(malloc(arena_size), arena_size);
     import->buffer = gf_span_of(malloc(BUFFER_SIZE), BUFFER_SIZE);
     import->line_copy = malloc(import->line_size_max + 1u);
-    import->past = malloc(sizeof *import->past);
     if (import->cells == NULL || import->arena.data == NULL || import->buffer.data == NULL ||
-        import->line_copy == NULL || import->past == NULL) {
+        import->line_copy == NULL) {
         return gf_fail(error, GF_E_NO_MEMORY, "no memory to import");
     }
     for (uint32_t i = 0; i < options->file_count; i++) {
@@ -380,12 +369,21 @@ import_open(struct import *import, struct gf_error *error)
         }
         import->bytes_total += (uint64_t)status.st_size;
     }
-    enum gf_rc rc = gf_folder_writer_open(&folder, &import->writer, error);
-    if (rc == GF_OK && (rc = partitions_count(import, error)) == GF_OK) {
-        gf_import_past_load(import->past, options->path);
-        rc = gf_import_sort_new(options->path, options->sort_memory, &import->sort, error);
+    enum gf_rc rc = gf_log_writer_open(options->to, &options->log, &import->writer, error);
+    if (rc != GF_OK) {
+        return rc;
     }
-    return rc;
+    const char *const folder = gf_log_writer_folder(import->writer);
+    char *const rejects = import->summary->rejects;
+    if (options->rejects != NULL) {
+        snprintf(rejects, GF_IMPORT_PATH_SIZE, "%s", options->rejects);
+    } else {
+        snprintf(rejects, GF_IMPORT_PATH_SIZE, "%s/rejects.log", folder);
+    }
+    import->rejects.path = rejects;
+    rc = partitions_count(import, error);
+    return rc == GF_OK ? gf_import_sort_new(folder, options->sort_memory, &import->sort, error)
+                       : rc;
 }
 
 static enum gf_rc
@@ -408,7 +406,7 @@ import_write(struct import *import, struct gf_error *error)
     enum gf_rc rc = gf_import_sort_drain(import->sort, item_write, import, error);
     import->summary->runs = gf_import_sort_run_count(import->sort);
     if (rc == GF_OK) {
-        rc = gf_folder_writer_flush(import->writer, error);
+        rc = gf_log_writer_flush(import->writer, error);
     }
     import->summary->is_written = rc == GF_OK;
     return rc;
@@ -435,7 +433,7 @@ gf_import_run(const struct gf_import_options *options, struct gf_import_summary 
     if (rc == GF_OK) {
         rc = import_write(&import, error);
     }
-    const enum gf_rc sealed = gf_folder_writer_close(import.writer, &late);
+    const enum gf_rc sealed = gf_log_writer_close(import.writer, &late);
     if (rc == GF_OK && sealed != GF_OK) {
         out->is_written = false;
         rc = gf_fail(error, sealed, "%s", late.text);
@@ -446,6 +444,5 @@ gf_import_run(const struct gf_import_options *options, struct gf_import_summary 
     free(import.arena.data);
     free((void *)(uintptr_t)import.buffer.data);
     free(import.line_copy);
-    free(import.past);
     return rc;
 }

@@ -54,7 +54,8 @@ rocks_fail(const char *path, const char *doing, char *status, struct gf_error *e
 {
     assert(status != NULL);
     enum gf_rc rc;
-    if (strstr(status, "No space left") != NULL || strstr(status, "NoSpace") != NULL) {
+    if (strstr(status, "No space left") != NULL || strstr(status, "NoSpace") != NULL ||
+        strstr(status, "File too large") != NULL || strstr(status, "quota exceeded") != NULL) {
         rc = gf_fail(error, GF_E_NO_SPACE,
                      "store %s: %s: the disk is full; make room and start again (%s)", path, doing,
                      status);
@@ -65,7 +66,8 @@ rocks_fail(const char *path, const char *doing, char *status, struct gf_error *e
     } else if (strncmp(status, "Corruption", 10) == 0) {
         rc = gf_fail(error, GF_E_DAMAGED, "store %s: %s: %s; " REBUILD, path, doing, status);
     } else {
-        rc = gf_fail(error, GF_E_IO, "store %s: %s: %s", path, doing, status);
+        rc = gf_fail(error, GF_E_IO, "store %s: %s: %s; see to its place, or " REBUILD, path, doing,
+                     status);
     }
     rocksdb_free(status);
     return rc;

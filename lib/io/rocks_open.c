@@ -1,6 +1,11 @@
 #include <assert.h>
 #include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/rocks_private.h"
 
@@ -9,8 +14,9 @@
 #define SEGMENT_BYTES         (32 * MIB)
 #define POINT_IN_TIME         2 /* rocksdb::WALRecoveryMode */
 #define LEVEL_COUNT           7
-#define LOG_LEVEL_WARN        2
+#define LOG_LEVEL_FATAL       4
 #define BLOOM_BITS_PER_KEY    10
+#define ROOM_BYTES            (128 * 1024)
 #define FILES_OPEN_MAX        512
 #define SCAN_READ_AHEAD_BYTES (256 * 1024)
 #define READ_ONLY_ATTEMPTS    10 /* the owner may put away a file between two looks at its folder */
@@ -76,7 +82,9 @@ options_set(struct rocks_store *rocks, const struct gf_rocks_store_options *give
     rocksdb_options_set_wal_recovery_mode(options, POINT_IN_TIME);
     options_set_memory(rocks, given);
     options_set_tables(options);
-    rocksdb_options_set_info_log_level(options, LOG_LEVEL_WARN);
+    /* Its diary has little but how it was opened: where a line cannot be written any more (a full
+     * disk), RocksDB ends the process at the next one. What goes wrong reaches us as a status. */
+    rocksdb_options_set_info_log_level(options, LOG_LEVEL_FATAL);
     rocksdb_options_set_max_log_file_size(options, MIB);
     rocksdb_options_set_keep_log_file_num(options, 2);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
@@ -92,6 +100,33 @@ options_set(struct rocks_store *rocks, const struct gf_rocks_store_options *give
     rocks->flushing = rocksdb_flushoptions_create();
     rocksdb_flushoptions_set_wait(rocks->flushing, 0);
     rocks->batch = rocksdb_writebatch_create();
+}
+
+/* RocksDB ends the process when the disk is full while it opens (see its diary above): asked
+ * before. All that is wrong but that is left for RocksDB to say. */
+static enum gf_rc
+room_check(const struct rocks_store *rocks, struct gf_error *error)
+{
+    char name[4096];
+    if (!rocks->is_read_only) {
+        (void)mkdir(rocks->path, 0755);
+    }
+    if (snprintf(name, sizeof(name), "%s/room", rocks->path) >= (int)sizeof(name)) {
+        return GF_OK;
+    }
+    const int file = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int code = errno;
+    if (file >= 0) {
+        (void)unlink(name);
+        code = posix_fallocate(file, 0, ROOM_BYTES);
+        close(file);
+    }
+    if (code == ENOSPC || code == EDQUOT || code == EFBIG) {
+        return gf_fail(error, GF_E_NO_SPACE,
+                       "store %s: open: no room for %d KiB (%s); make room and start again",
+                       rocks->path, ROOM_BYTES / 1024, strerror(code));
+    }
+    return GF_OK;
 }
 
 static enum gf_rc
@@ -175,7 +210,10 @@ static enum gf_rc
 database_start(struct rocks_store *rocks, struct gf_error *error)
 {
     bool is_new = false;
-    enum gf_rc rc = database_open(rocks, error);
+    enum gf_rc rc = room_check(rocks, error);
+    if (rc == GF_OK) {
+        rc = database_open(rocks, error);
+    }
     if (rc == GF_OK) {
         rc = format_check(rocks, &is_new, error);
     }

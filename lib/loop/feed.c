@@ -48,11 +48,12 @@ gf_feed_inputs(struct gf_source *source, uint32_t shard, uint32_t shard_count,
         }
         const bool is_reference = gf_topics[topic].is_reference;
         if (!is_reference && partitions != shard_count) {
-            return gf_fail(error, GF_E_CONFIG,
-                           "topic %s has %u partitions, the journal has %u: customer topics and "
-                           "the journal must have "
-                           "equally many; make it anew, or copy it with `gridfold archive`",
-                           gf_topics[topic].name, partitions, shard_count);
+            return gf_fail(
+                error, GF_E_CONFIG,
+                "topic %s has %u partitions, the journal has %u: customer topics and "
+                "the journal must have "
+                "equally many; make a topic with as many partitions and copy its records there",
+                gf_topics[topic].name, partitions, shard_count);
         }
         for (uint32_t i = 0; i < (is_reference ? partitions : 1); i++) {
             if (count == GF_MERGE_INPUT_COUNT_MAX) {

@@ -197,10 +197,10 @@ first_start(struct gf_shard *shard, const struct recovery *recovery, struct gf_t
 /* Code, zone rules or order changed since: refolding would give another state than the outputs were
  * made from. */
 static enum gf_rc
-version_check(struct gf_shard *shard, const struct recovery *recovery, int64_t batch,
+version_check(struct gf_shard *shard, struct recovery *recovery, int64_t batch,
               struct gf_error *error)
 {
-    if (batch <= recovery->oldest || shard->options.accept_refold) {
+    if (batch <= recovery->oldest) {
         return GF_OK;
     }
     const char *then = shard->current.first_line, *now = shard->configured.first_line;
@@ -209,6 +209,10 @@ version_check(struct gf_shard *shard, const struct recovery *recovery, int64_t b
     const size_t now_size = now_order == NULL ? strlen(now) : (size_t)(now_order - now);
     if (then_size == now_size && memcmp(then, now, now_size) == 0) {
         return GF_OK; /* the order in force then is used for the refold */
+    }
+    if (shard->options.accept_refold) {
+        recovery->is_whole = false; /* other effects are what was accepted */
+        return GF_OK;
     }
     return gf_fail(error, GF_E_VERSION,
                    "shard %u: batch %" PRId64
@@ -307,6 +311,20 @@ batch_refold(struct gf_shard *shard, struct recovery *recovery, const struct gf_
 }
 
 static enum gf_rc
+batches_are_gone(const struct gf_shard *shard, const struct recovery *recovery, int64_t goes_on,
+                 struct gf_error *error)
+{
+    const bool is_hole = recovery->last > 0;
+    const int64_t oldest = recovery->oldest == 0 ? 1 : recovery->oldest;
+    return gf_fail(error, is_hole ? GF_E_DAMAGED : GF_E_LOST,
+                   "shard %u: the journal goes on with batch %" PRId64 "; batch %" PRId64
+                   " is needed: %s; restore the journal, or a store of it that is at batch %" PRId64
+                   " or later",
+                   shard->options.shard, goes_on, is_hole ? recovery->last + 1 : oldest,
+                   is_hole ? "it has a hole" : "its beginning is gone (retention?)", goes_on);
+}
+
+static enum gf_rc
 record_take(struct gf_shard *shard, struct recovery *recovery, const struct gf_journal *record,
             int64_t offset, struct gf_error *error)
 {
@@ -316,7 +334,7 @@ record_take(struct gf_shard *shard, struct recovery *recovery, const struct gf_j
     }
     if (record->kind != GF_JOURNAL_KIND_BATCH && recovery->last == 0 &&
         record->batch > recovery->oldest) {
-        return beginning_is_gone(shard, recovery, record, error);
+        return batches_are_gone(shard, recovery, record->batch + 1, error);
     }
     if (record->kind == GF_JOURNAL_KIND_CONFIG && record->has_config) {
         recovery->is_configured = true;
@@ -325,21 +343,17 @@ record_take(struct gf_shard *shard, struct recovery *recovery, const struct gf_j
     if (record->kind != GF_JOURNAL_KIND_BATCH) {
         return GF_OK;
     }
-    const int64_t expected = recovery->last + 1;
-    if (recovery->last > 0 ? record->batch != expected
+    if (recovery->last > 0 ? record->batch != recovery->last + 1
                            : record->batch > recovery->oldest + (recovery->oldest == 0)) {
-        return gf_fail(
-            error, recovery->last > 0 ? GF_E_DAMAGED : GF_E_LOST,
-            "shard %u: the journal goes on with batch %" PRId64 "; batch %" PRId64 " is needed: %s",
-            shard->options.shard, record->batch, recovery->last > 0 ? expected : recovery->oldest,
-            recovery->last > 0 ? "it has a hole" : "its beginning is gone (retention?)");
+        return batches_are_gone(shard, recovery, record->batch, error);
     }
     if (record->batch == recovery->marked && shard_mark_of(record) != recovery->mark) {
-        return gf_fail(error, GF_E_DAMAGED,
-                       "shard %u: batch %" PRId64
-                       " of the journal is not the one that the store was made from: does the store "
-                       "belong to another log? " REBUILD,
-                       shard->options.shard, record->batch);
+        return gf_fail(
+            error, GF_E_DAMAGED,
+            "shard %u: batch %" PRId64
+            " of the journal is not the one that the store was made from: does the store "
+            "belong to another log? " REBUILD,
+            shard->options.shard, record->batch);
     }
     recovery->last = record->batch;
     recovery->is_configured = true; /* by hash */
@@ -442,10 +456,10 @@ gf_shard_recover(struct gf_shard *shard, struct gf_time start, bool start_is_lat
     }
     if (recovery.newest > recovery.last) {
         return gf_fail(error, GF_E_DAMAGED,
-                       "shard %u: the store is at batch %" PRId64 ", the journal ends at %" PRId64
-                       ": the journal was cut, or the store belongs to another log; restore the "
-                       "journal, or " REBUILD,
-                       shard->options.shard, recovery.newest, recovery.last);
+                       "shard %u: the store is at batch %" PRId64
+                       ", which the journal does not reach: it was cut, or the store belongs to "
+                       "another log; restore the journal, or " REBUILD,
+                       shard->options.shard, recovery.newest);
     }
     if (recovery.last == 0) { /* only claims and configurations so far */
         rc = first_start(shard, &recovery, start, start_is_latest, error);

@@ -45,8 +45,8 @@ shard_mark_put(struct gf_shard *shard, struct gf_error *error)
     char name[32];
     mark_name(shard, name);
     const struct stored_mark stored = {.batch = shard->batch, .mark = shard->batch_mark};
-    const enum gf_rc rc = shard->store->ops->put_named(
-        shard->store, name, gf_span_of(&stored, sizeof(stored)), error);
+    const enum gf_rc rc = shard->store->ops->put_named(shard->store, name,
+                                                       gf_span_of(&stored, sizeof(stored)), error);
     shard->mark_stored = rc == GF_OK ? shard->batch : 0;
     return rc;
 }

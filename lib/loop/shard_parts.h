@@ -85,8 +85,8 @@ enum gf_rc shard_batch_of(struct gf_shard *shard, const struct gf_journal *recor
 enum gf_rc shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record,
                                  struct gf_error *error);
 
-/* What a store remembers of the journal that it follows: a hash of a BATCH record, and the batch. 0:
- * nothing. */
+/* What a store remembers of the journal that it follows: a hash of a BATCH record, and the batch.
+ * 0: nothing. */
 uint64_t shard_mark_of(const struct gf_journal *record);
 enum gf_rc shard_mark_put(struct gf_shard *shard, struct gf_error *error);
 enum gf_rc shard_mark_get(struct gf_shard *shard, int64_t *batch_out, uint64_t *mark_out,

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "codec/records.h"
+#include "lab_journal.h"
 #include "lab_world.h"
 
 #define COPY_COUNT_MAX 8
@@ -57,6 +58,7 @@ the_world_is_not_dull(void **state)
                       lab_count(&undisturbed, (enum gf_topic)topic));
     }
     lab_assert_conserved(&undisturbed);
+    assert_true(lab_journal_assert_conserved(&undisturbed) > 50);
     assert_int_equal(undisturbed.warnings, 0);
     assert_true(lab_count(&undisturbed, GF_TOPIC_FRAUD_FLAGS) > 0);
     assert_true(lab_count(&undisturbed, GF_TOPIC_ARREARS_ALERTS) > 10);
@@ -125,6 +127,7 @@ same_as_undisturbed(const struct lab *lab)
     const struct gf_tally tally = lab_tally(lab), wanted = lab_tally(&undisturbed);
     assert_memory_equal(&tally, &wanted, sizeof(tally));
     lab_assert_conserved(lab);
+    lab_journal_assert_conserved(lab);
     lab_assert_same_outputs(lab, &undisturbed, LAB_LINEAGE_SAME);
     lab_assert_same_state(lab, &undisturbed);
 }

@@ -72,7 +72,8 @@ lab_open(struct lab *lab, const char *config_text)
     if (zones.count == 0) {
         assert_int_equal(gf_zones_load(NULL, &zones, &lab->error), GF_OK);
     }
-    *lab = (struct lab){.config = config_make(config_text), .customers_max = CUSTOMERS_MAX};
+    *lab = (struct lab){
+        .config = config_make(config_text), .customers_max = CUSTOMERS_MAX, .zones = zones};
     lab->clock.base =
         (struct gf_clock){.now = clock_now, .monotonic_us = clock_monotonic, .sleep = clock_sleep};
     const struct gf_registry_options options = {.kind = GF_REGISTRY_BUILT_IN};
@@ -217,7 +218,8 @@ shards_make(struct lab *lab)
             .batch_records = (uint32_t)lab->config->batch_records,
             .sweep_records = lab->config->sweep.records,
             .config = lab->config,
-            .zones = &zones,
+            .accept_refold = lab->accept_refold,
+            .zones = &lab->zones,
             .instance = "lab",
             .transactional_id = "lab-1",
             .reserve = gf_memory_reserve,
@@ -232,8 +234,9 @@ shards_make(struct lab *lab)
 static bool
 must_stop(void *context)
 {
-    (void)context;
-    return false;
+    const struct lab *lab = context;
+    return lab->stop_at_commits > 0 &&
+           gf_memory_log_calls(lab->log, GF_MEMORY_COMMIT) >= lab->stop_at_commits;
 }
 
 static enum gf_rc
@@ -276,6 +279,19 @@ lab_run(struct lab *lab)
         .warn = warn,
     };
     return gf_live_run(&options, &lab->status, &lab->error);
+}
+
+enum gf_rc
+lab_replay(struct lab *lab)
+{
+    struct gf_replay_totals totals;
+    lab_crash(lab, gf_memory_store_new());
+    enum gf_rc rc = shards_make(lab);
+    for (uint32_t i = 0; rc == GF_OK && i < lab->shard_count; i++) {
+        rc =
+            gf_shard_replay(lab->shards[i], GF_TIME_NONE, GF_TIME_NONE, NULL, &totals, &lab->error);
+    }
+    return rc;
 }
 
 /* ---- outputs ---- */

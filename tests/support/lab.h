@@ -26,6 +26,9 @@ struct lab {
     struct gf_shard **shards; /* NULL until a run, and after a crash */
     uint32_t shard_count, customers_max;
     struct lab_clock clock;
+    struct gf_zones zones;        /* its version may be changed between a crash and a run */
+    bool accept_refold;           /* of the next start */
+    uint32_t stop_at_commits;     /* a signal comes once the log has seen so many; 0: none does */
     struct gf_live_status status; /* of the last run */
     uint32_t warnings;            /* recoveries of all runs */
     struct gf_error error;        /* of the last run that failed */
@@ -58,6 +61,8 @@ int64_t lab_input_count(const struct lab *lab);
 /* Makes the shards if there are none and runs to the end of the input. What stopped it is in
  * lab->error. */
 enum gf_rc lab_run(struct lab *lab);
+/* Replays the journals by shards of its own over an empty store, which stay. */
+enum gf_rc lab_replay(struct lab *lab);
 /* The process is gone; log and store stay. A store given is what its disk shows after: it replaces
  * the lab's. */
 void lab_crash(struct lab *lab, struct gf_store *store);

@@ -79,10 +79,12 @@ import_with(struct import_fixture *fixture, const char *mapping_text,
     }
     const char *const files[] = {fixture->file};
     options.mapping = &mapping;
-    options.path = fixture->log;
+    char to[sizeof fixture->log + 8];
+    snprintf(to, sizeof to, "folder:%s", fixture->log);
+    options.to = to;
     options.files = files;
     options.file_count = 1;
-    options.no_sync = true;
+    options.log.no_sync = true;
     options.context = fixture;
     options.reject = reject_note;
     options.warn = warning_note;
@@ -101,7 +103,7 @@ import_text(struct import_fixture *fixture, const char *mapping, const char *tex
             struct gf_import_summary *summary)
 {
     import_file_write(fixture, text, strlen(text));
-    return import_with(fixture, mapping, (struct gf_import_options){.partitions = 2}, summary);
+    return import_with(fixture, mapping, (struct gf_import_options){.log.partitions = 2}, summary);
 }
 
 /* The records of a partition, as "key json" lines. */

@@ -38,18 +38,19 @@ packed_files_are_told_by_their_content(void **state)
     deflateEnd(&stream);
     import_file_write(fixture, packed, gzip_size);
     assert_int_equal(
-        import_with(fixture, LONDON, (struct gf_import_options){.partitions = 2}, &summary), GF_OK);
+        import_with(fixture, LONDON, (struct gf_import_options){.log.partitions = 2}, &summary),
+        GF_OK);
     assert_int_equal(summary.all.records, count);
     assert_int_equal(summary.bytes, gzip_size);
 
     import_file_write(fixture, packed, gzip_size - 9); /* cut off */
     assert_int_equal(
-        import_with(fixture, LONDON, (struct gf_import_options){.partitions = 2}, &summary),
+        import_with(fixture, LONDON, (struct gf_import_options){.log.partitions = 2}, &summary),
         GF_E_BAD_DATA);
     packed[gzip_size / 2] ^= 0x55;
     import_file_write(fixture, packed, gzip_size);
     assert_int_equal(
-        import_with(fixture, LONDON, (struct gf_import_options){.partitions = 2}, &summary),
+        import_with(fixture, LONDON, (struct gf_import_options){.log.partitions = 2}, &summary),
         GF_E_BAD_DATA);
     assert_int_equal(import_log_count(fixture, GF_TOPIC_METER_READINGS),
                      count); /* nothing of them is in the log */
@@ -60,11 +61,12 @@ packed_files_are_told_by_their_content(void **state)
         ZSTD_compress(packed + half, sizeof packed - half, text + size / 2, size - size / 2, 3);
     import_file_write(fixture, packed, half + rest);
     assert_int_equal(
-        import_with(fixture, LONDON, (struct gf_import_options){.partitions = 2}, &summary), GF_OK);
+        import_with(fixture, LONDON, (struct gf_import_options){.log.partitions = 2}, &summary),
+        GF_OK);
     assert_int_equal(summary.all.records, count);
     import_file_write(fixture, packed, half + rest - 1);
     assert_int_equal(
-        import_with(fixture, LONDON, (struct gf_import_options){.partitions = 2}, &summary),
+        import_with(fixture, LONDON, (struct gf_import_options){.log.partitions = 2}, &summary),
         GF_E_BAD_DATA);
 }
 
@@ -83,22 +85,25 @@ runs_on_disk_change_nothing(void **state)
     }
     import_file_write(fixture, text, size);
     assert_int_equal(
-        import_with(fixture, LONDON, (struct gf_import_options){.partitions = 1}, &summary), GF_OK);
+        import_with(fixture, LONDON, (struct gf_import_options){.log.partitions = 1}, &summary),
+        GF_OK);
     assert_int_equal(summary.runs, 0);
     assert_string_equal(fixture->warning, "");
     import_log_print(fixture, GF_TOPIC_METER_READINGS, 0, in_memory, sizeof in_memory);
     char first_log[sizeof fixture->log];
     memcpy(first_log, fixture->log, sizeof first_log);
     strcat(fixture->log, "2");
-    assert_int_equal(import_with(fixture, LONDON,
-                                 (struct gf_import_options){.partitions = 1, .sort_memory = 20000},
-                                 &summary),
-                     GF_OK);
+    assert_int_equal(
+        import_with(fixture, LONDON,
+                    (struct gf_import_options){.log.partitions = 1, .sort_memory = 20000},
+                    &summary),
+        GF_OK);
     assert_true(summary.runs > 10);
     import_log_print(fixture, GF_TOPIC_METER_READINGS, 0, by_runs, sizeof by_runs);
     assert_string_equal(in_memory, by_runs);
     assert_int_equal(
-        import_with(fixture, LONDON, (struct gf_import_options){.partitions = 1}, &summary), GF_OK);
+        import_with(fixture, LONDON, (struct gf_import_options){.log.partitions = 1}, &summary),
+        GF_OK);
     assert_non_null(
         strstr(fixture->warning, "meter.readings/0 goes back in time, from 2016-12-28T00:30:00Z"));
     assert_int_equal(import_log_count(fixture, GF_TOPIC_METER_READINGS), 8000);
@@ -117,7 +122,8 @@ long_lines_cost_no_more_than_themselves(void **state)
     import_file_write(fixture, text, head + size + tail);
     free(text);
     assert_int_equal(
-        import_with(fixture, LONDON, (struct gf_import_options){.partitions = 1}, &summary), GF_OK);
+        import_with(fixture, LONDON, (struct gf_import_options){.log.partitions = 1}, &summary),
+        GF_OK);
     assert_int_equal(summary.all.records, 2);
     assert_int_equal(summary.all.rejected, 1);
     assert_int_equal(fixture->reject_line, 3);

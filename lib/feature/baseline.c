@@ -6,9 +6,9 @@
 #include "feature/change.h"
 #include "feature/feature.h"
 
-#define RADIANS_PER_DAY    (6.283185307179586 / 365.2425)
-#define SCALE_OF_DEVIATION 1.2533141373155 /* of a normal distribution's mean absolute deviation   \
-                                            */
+#define RADIANS_PER_DAY (6.283185307179586 / 365.2425)
+/* A normal distribution's standard deviation over its mean absolute deviation. */
+#define SCALE_OF_DEVIATION 1.2533141373155
 /* Homes have heavy tails (guests, holidays): a single day counts for no more than this many scales.
  */
 #define RESIDUAL_LIMIT 2.5

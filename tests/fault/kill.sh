@@ -18,13 +18,15 @@ while [ "$kills" -lt "$kills_wanted" ]; do
   for (( ; ; )); do
     # Between 40 ms and 1 s: in the start, in a recovery, in a batch, in a commit, in a sweep.
     delay=$(awk -v r=$RANDOM 'BEGIN {printf "%.3f", 0.04 + (r / 32768) ^ 2}')
-    if timeout -s KILL "$delay" "$gridfold" run -c "$log.yaml" --exit-at-end >"$log.out" 2>&1; then
-      break
-    else
-      status=$?
-      [ $status = 137 ] || { echo "round $round: exit $status"; cat "$log.out"; exit 1; }
-      kills=$((kills + 1))
-    fi
+    "$gridfold" run -c "$log.yaml" --exit-at-end >"$log.out" 2>&1 &
+    pid=$!
+    sleep "$delay"
+    status=0
+    # Waited for, so that the dead process has let go of the log's lock.
+    { kill -9 $pid; wait $pid; } 2>/dev/null || status=$?
+    [ $status != 0 ] || break
+    [ $status = 137 ] || { echo "round $round: exit $status"; cat "$log.out"; exit 1; }
+    kills=$((kills + 1))
   done
   fingerprint "$log" >"$log.print"
   if ! cmp "$work/calm.print" "$log.print"; then

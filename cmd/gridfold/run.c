@@ -85,6 +85,35 @@ live_options(struct run *run, bool exit_at_end)
     };
 }
 
+/* Lines for whoever reads the log of a service; a person at a terminal sees the summary. */
+static void
+started_log(const struct run *run)
+{
+    if (!run->job.screen.is_terminal) {
+        gf_logger_say(&run->job.logger, GF_LEVEL_INFO, "starting",
+                      gf_field_text("version", GF_PROGRAM_VERSION),
+                      gf_field_text("log", run->job.config->log),
+                      gf_field_text("store", run->job.config->store),
+                      gf_field_u64("shards", run->job.shard_count),
+                      gf_field_text("order", run->job.config->order == GF_CONFIG_ORDER_ARRIVAL
+                                                 ? "arrival"
+                                                 : "canonical"));
+    }
+}
+
+static void
+stopped_log(const struct run *run, enum gf_rc rc, const struct gf_live_status *status)
+{
+    if (!run->job.screen.is_terminal) {
+        gf_logger_say(&run->job.logger, rc == GF_OK ? GF_LEVEL_INFO : GF_LEVEL_ERROR, "stopped",
+                      gf_field_text("why", rc != GF_OK                   ? gf_rc_name(rc)
+                                           : gf_signals_stop_is_wanted() ? "signal"
+                                                                         : "end of input"),
+                      gf_field_i64("records", status->records),
+                      gf_field_i64("commits", status->commits));
+    }
+}
+
 static int
 run_start(const struct verb *verb, const struct job_flags *flags, bool exit_at_end, bool as_json,
           bool accept_refold)
@@ -101,11 +130,13 @@ run_start(const struct verb *verb, const struct job_flags *flags, bool exit_at_e
     rc = job_open(&run.job, true, JOB_STORE_OWN, NULL, accept_refold, &error);
     if (rc == GF_OK) {
         struct gf_live_status status;
+        started_log(&run);
         const struct gf_progress progress = {.show = job_progress, .context = &run.job};
         struct gf_live_options options = live_options(&run, exit_at_end);
         options.progress = &progress;
         rc = gf_live_run(&options, &status, &error);
         gf_screen_end(&run.job.screen);
+        stopped_log(&run, rc, &status);
         job_summary_print(&run.job, as_json,
                           (double)(run.job.clock->monotonic_us(run.job.clock) - started) / 1e6);
     }

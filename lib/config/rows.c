@@ -263,9 +263,9 @@ static_assert(COUNT(program_sections) + 2 <= GF_CONFIG_SECTION_COUNT_MAX,
               "with features and operators");
 
 size_t
-gf_config_operator_size(const struct gf_operator *operator)
+gf_config_operator_size(const struct gf_operator *logic)
 {
-    return operator->params_size + sizeof(bool);
+    return logic->params_size + sizeof(bool);
 }
 
 static struct gf_origin *
@@ -280,22 +280,22 @@ operators_build(struct gf_config_tree *tree, struct gf_config *config)
 {
     assert(gf_operator_count <= GF_OPERATOR_COUNT_MAX);
     for (uint32_t index = 0; index < gf_operator_count; index++) {
-        const struct gf_operator *const operator= gf_operators[index];
+        const struct gf_operator *const logic = gf_operators[index];
         struct gf_param *const rows = tree->operator_rows[index];
-        assert(operator->param_count<GF_SECTION_ROW_COUNT_MAX);
+        assert(logic->param_count < GF_SECTION_ROW_COUNT_MAX);
         rows[0] = (struct gf_param){.name = "enabled",
                                     .doc = "Whether this operator runs.",
                                     .type = GF_PARAM_BOOL,
-                                    .offset = operator->params_size,
+                                    .offset = logic->params_size,
                                     .initial = "true",
                                     .is_fold = true};
-        if (operator->param_count> 0) {
-            memcpy(rows + 1, operator->params, operator->param_count * sizeof(*rows));
+        if (logic->param_count > 0) {
+            memcpy(rows + 1, logic->params, logic->param_count * sizeof(*rows));
         }
-        tree->operators[index] = (struct gf_section){.name = operator->name,
-                                                     .doc = operator->doc,
+        tree->operators[index] = (struct gf_section){.name = logic->name,
+                                                     .doc = logic->doc,
                                                      .rows = rows,
-                                                     .row_count = operator->param_count + 1,
+                                                     .row_count = logic->param_count + 1,
                                                      .base = config->operator_params[index],
                                                      .origins = origins_take(tree),
                                                      .is_fold = true};

@@ -27,7 +27,7 @@ struct gf_config_tree {
 void gf_config_tree_build(struct gf_config_tree *tree, struct gf_config *config);
 
 /* Bytes of an operator's parameters as config/ allocates them, and where its `enabled` lies. */
-size_t gf_config_operator_size(const struct gf_operator *operator);
+size_t gf_config_operator_size(const struct gf_operator *logic);
 
 struct gf_section *gf_config_section(const struct gf_config *config, const char *name);
 

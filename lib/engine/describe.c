@@ -40,9 +40,9 @@ gf_engine_describe(const struct gf_engine *engine, const struct gf_entity *entit
                                    at < size ? size - at : 0);
     }
     for (uint32_t i = 0; i < gf_operator_count; i++) {
-        const struct gf_operator *operator= gf_operators[i];
-        if (operator->entity !=(enum gf_entity_kind) entity->header.kind ||
-            operator->describe == NULL || !engine->config->operator_enabled[i]) {
+        const struct gf_operator *logic = gf_operators[i];
+        if (logic->entity != (enum gf_entity_kind)entity->header.kind || logic->describe == NULL ||
+            !engine->config->operator_enabled[i]) {
             continue;
         }
         const struct gf_view view = {.now = engine->shard_time,
@@ -52,9 +52,9 @@ gf_engine_describe(const struct gf_engine *engine, const struct gf_entity *entit
                                      .zone = zone,
                                      .reference = engine->reference,
                                      .params = engine->config->operator_params[i]};
-        text_add(out, size, &at, ", \"%s\": {", operator->name);
-        at += operator->describe(&view, entity->body + engine->state_offset[i],
-                                 at < size ? out + at : NULL, at < size ? size - at : 0);
+        text_add(out, size, &at, ", \"%s\": {", logic->name);
+        at += logic->describe(&view, entity->body + engine->state_offset[i],
+                              at < size ? out + at : NULL, at < size ? size - at : 0);
         text_add(out, size, &at, "}");
     }
     text_add(out, size, &at, "}");

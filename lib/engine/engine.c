@@ -93,10 +93,10 @@ state_offsets_lay(struct gf_engine *engine)
 {
     size_t customer = sizeof(struct gf_features), area = 0;
     for (uint32_t i = 0; i < gf_operator_count; i++) {
-        const struct gf_operator *operator= gf_operators[i];
-        size_t *at = operator->entity == GF_ENTITY_CUSTOMER ? &customer : & area;
+        const struct gf_operator *logic = gf_operators[i];
+        size_t *at = logic->entity == GF_ENTITY_CUSTOMER ? &customer : &area;
         engine->state_offset[i] = (uint16_t)*at;
-        *at += ((size_t) operator->state.size + 7) & ~(size_t)7;
+        *at += ((size_t)logic->state.size + 7) & ~(size_t)7;
     }
     assert(customer <= sizeof(engine->before.body));
     assert(area <= sizeof(engine->before.body));
@@ -289,8 +289,8 @@ gf_engine_load(struct gf_engine *engine, const struct gf_store_block *block, str
                        GF_SPAN_PRINT(block->key), block->bytes.size, sizeof(loaded));
     }
     memcpy(&loaded, block->bytes.data, sizeof(loaded));
-    const uint32_t checksum =
-        (uint32_t)gf_hash64((const uint8_t *)&loaded + 4, sizeof(loaded) - 4, 0);
+    const uint32_t checksum = loaded.header.checksum;
+    const struct gf_digest digest = entity_digest(&loaded);
     if (loaded.header.checksum != checksum || loaded.header.kind != block->kind ||
         !gf_span_equal(gf_entity_key(&loaded), block->key)) {
         return gf_fail(error, GF_E_DAMAGED,
@@ -302,22 +302,19 @@ gf_engine_load(struct gf_engine *engine, const struct gf_store_block *block, str
                        "state of %.*s has layout %u; this program knows up to %u",
                        GF_SPAN_PRINT(block->key), loaded.header.version, GF_ENTITY_VERSION);
     }
-    const struct gf_digest digest = gf_digest_of(&loaded, sizeof(loaded));
     for (uint32_t i = 0; i < gf_operator_count; i++) {
-        const struct gf_operator *operator= gf_operators[i];
+        const struct gf_operator *logic = gf_operators[i];
         const uint8_t version = loaded.header.operator_versions[i];
-        if (operator->entity !=(enum gf_entity_kind) block->kind ||
-            version == operator->state.version) {
+        if (logic->entity != (enum gf_entity_kind)block->kind || version == logic->state.version) {
             continue;
         }
-        if (version > operator->state.version || operator->state.migrate == NULL || operator->state
-                          .migrate(version, loaded.body + engine->state_offset[i]) !=
-            GF_OK) {
-            return gf_fail(
-                error, GF_E_VERSION, "state of %.*s: %s has version %u; this program knows %u",
-                GF_SPAN_PRINT(block->key), operator->name, version, operator->state.version);
+        if (version > logic->state.version || logic->state.migrate == NULL ||
+            logic->state.migrate(version, loaded.body + engine->state_offset[i]) != GF_OK) {
+            return gf_fail(error, GF_E_VERSION,
+                           "state of %.*s: %s has version %u; this program knows %u",
+                           GF_SPAN_PRINT(block->key), logic->name, version, logic->state.version);
         }
-        loaded.header.operator_versions[i] = (uint8_t) operator->state.version;
+        loaded.header.operator_versions[i] = (uint8_t)logic->state.version;
     }
     const uint32_t slot = gf_hot_add(&engine->hot, block->kind, block->key, key_hash);
     if (slot == GF_SLOT_NONE) {

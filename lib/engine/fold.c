@@ -61,15 +61,15 @@ operators_run(struct gf_engine *engine, enum gf_entity_kind kind, struct gf_view
               const struct gf_event *event, struct gf_entity *entity)
 {
     for (uint32_t i = 0; i < gf_operator_count; i++) {
-        const struct gf_operator *operator= gf_operators[i];
-        if (operator->entity != kind ||(operator->reads & GF_READS(event->topic)) == 0 ||
+        const struct gf_operator *logic = gf_operators[i];
+        if (logic->entity != kind || (logic->reads & GF_READS(event->topic)) == 0 ||
             !engine->config->operator_enabled[i]) {
             continue;
         }
         view->params = engine->config->operator_params[i];
         engine->out.operator_index = i;
-        const enum gf_rc rc = operator->on_event(view, event, operator_state(engine, entity, i),
-                                                 &engine->out);
+        const enum gf_rc rc =
+            logic->on_event(view, event, operator_state(engine, entity, i), &engine->out);
         if (rc != GF_OK) {
             return rc;
         }

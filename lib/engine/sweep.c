@@ -70,11 +70,13 @@ dirty_collect(struct gf_engine *engine, uint32_t slice)
     return count;
 }
 
-static void
-checksum_set(struct gf_entity *entity)
+struct gf_digest
+entity_digest(struct gf_entity *entity)
 {
-    entity->header.checksum =
-        (uint32_t)gf_hash64((const uint8_t *)entity + 4, sizeof(*entity) - 4, 0);
+    entity->header.checksum = 0;
+    const struct gf_digest digest = gf_digest_of(entity, sizeof(*entity));
+    memcpy(&entity->header.checksum, digest.bytes, sizeof(entity->header.checksum));
+    return digest;
 }
 
 /* Brings the slice's sum up to date with one changed entity. */
@@ -83,9 +85,8 @@ digest_renew(struct gf_engine *engine, uint32_t slice, uint32_t slot)
 {
     struct gf_entity *entity = &engine->hot.entities[slot];
     struct gf_hot_side *side = &engine->hot.sides[slot];
-    checksum_set(entity);
     digest_add(&engine->sums[slice], &side->digest, -1);
-    side->digest = gf_digest_of(entity, sizeof(*entity));
+    side->digest = entity_digest(entity);
     digest_add(&engine->sums[slice], &side->digest, +1);
 }
 

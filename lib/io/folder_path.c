@@ -103,7 +103,10 @@ gf_folder_count(const char *topic_path, uint32_t *out, struct gf_error *error)
     DIR *dir = opendir(topic_path);
     if (dir == NULL) {
         if (errno == ENOENT || errno == ENOTDIR) {
-            return gf_fail(error, GF_E_NOT_FOUND, "%s: no such topic in this log", topic_path);
+            return gf_fail(error, GF_E_NOT_FOUND,
+                           "%s: no such topic in this log; `gridfold topics create` makes all of "
+                           "them, `import` and `simulate` fill them",
+                           topic_path);
         }
         return gf_folder_fail(error, "list", topic_path);
     }

@@ -109,19 +109,19 @@ at(const char *text)
 }
 
 void
-story_begin(struct story *story, const struct gf_operator *operator)
+story_begin(struct story *story, const struct gf_operator *logic)
 {
     *story = (struct story){
-        .operator= operator,
-        .params = calloc(1, operator->params_size),
-        .state = calloc(1, operator->state.size),
+        .logic = logic,
+        .params = calloc(1, logic->params_size),
+        .state = calloc(1, logic->state.size),
         .out = fake_out_new(),
         .zone = gf_zone_utc(),
         .now = GF_TIME_NONE,
     };
     assert_non_null(story->params);
     assert_non_null(story->state);
-    story_params_fill(operator->params, operator->param_count, story->params);
+    story_params_fill(logic->params, logic->param_count, story->params);
     story_params_fill(gf_feature_param_rows, gf_feature_param_count, &story->feature_params);
     gf_features_init(&story->features);
 }
@@ -154,7 +154,7 @@ story_end(struct story *story)
 {
     char text[2048];
     const struct gf_view view = story_view(story);
-    const size_t size = story->operator->describe(&view, story->state, text, sizeof text);
+    const size_t size = story->logic->describe(&view, story->state, text, sizeof text);
     assert_true(size > 0 && size < sizeof text);
     assert_int_equal(text[0], '"');
     expect_nothing_else(story);
@@ -185,7 +185,7 @@ story_advance_to(struct story *story, struct gf_time to)
         assert_true(++fired < 1000);
         struct gf_view view = story_view(story);
         view.now = due;
-        assert_int_equal(story->operator->on_timer(&view, timer, story->state, story->out), GF_OK);
+        assert_int_equal(story->logic->on_timer(&view, timer, story->state, story->out), GF_OK);
     }
     story->now = gf_time_max(story->now, to);
 }
@@ -213,13 +213,13 @@ story_event(struct story *story, enum gf_topic topic, struct gf_time time, const
         return rc;
     }
     story->now = gf_time_max(story->now, time);
-    if ((story->operator->reads & GF_READS(topic)) == 0) {
+    if ((story->logic->reads & GF_READS(topic)) == 0) {
         return GF_OK;
     }
     struct gf_view view = story_view(story);
     view.now = time;
     view.change = &story->change;
-    return story->operator->on_event(&view, &event, story->state, story->out);
+    return story->logic->on_event(&view, &event, story->state, story->out);
 }
 
 /* ---- what happens ---- */

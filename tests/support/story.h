@@ -9,7 +9,7 @@
 #include "operator/operator.h"
 
 struct story {
-    const struct gf_operator *operator;
+    const struct gf_operator *logic;
     void *params; /* defaults; the test may change them before its first event */
     struct gf_feature_params feature_params;
     struct gf_features features;
@@ -21,7 +21,7 @@ struct story {
     uint32_t looked_at; /* records already expected */
 };
 
-void story_begin(struct story *story, const struct gf_operator *operator);
+void story_begin(struct story *story, const struct gf_operator *logic);
 void story_end(struct story *story); /* fails when a record was not expected */
 
 /* Fills a struct of parameters with what its rows give as initial values. */

@@ -253,10 +253,9 @@ option_take(const struct verb *verb, int option, struct arguments *arguments)
         arguments->flags.config = optarg;
         break;
     case OPT_SET:
-        if (arguments->flags.override_count == OVERRIDE_COUNT_MAX) {
-            return verb_usage(verb, "more than %d --set", OVERRIDE_COUNT_MAX);
+        if (!job_override(verb, &arguments->flags, optarg)) {
+            return gf_rc_exit_code(GF_E_USAGE);
         }
-        arguments->flags.overrides[arguments->flags.override_count++] = optarg;
         break;
     case OPT_REJECTS:
         arguments->rejects = optarg;

@@ -8,6 +8,17 @@
 #include "io/memory_map.h"
 #include "io/rocks_store.h"
 
+bool
+job_override(const struct verb *verb, struct job_flags *flags, const char *text)
+{
+    if (flags->override_count == OVERRIDE_COUNT_MAX) {
+        verb_usage(verb, "more than %d --set", OVERRIDE_COUNT_MAX);
+        return false;
+    }
+    flags->overrides[flags->override_count++] = text;
+    return true;
+}
+
 /* Lines for people on a terminal, lines for machines elsewhere, unless the configuration says
  * otherwise. */
 static void

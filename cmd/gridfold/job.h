@@ -17,9 +17,12 @@
 /* What most verbs take: -c CONFIG and --set. */
 struct job_flags {
     const char *config;
-    const char *overrides[OVERRIDE_COUNT_MAX];
+    const char *overrides[OVERRIDE_COUNT_MAX + 1]; /* a verb may add one of its own */
     uint32_t override_count;
 };
+
+/* Takes one `--set`; false, with the usage printed, when there are too many. */
+bool job_override(const struct verb *verb, struct job_flags *flags, const char *text);
 
 struct job {
     struct gf_config *config;

@@ -117,10 +117,9 @@ replay_run(const struct verb *verb, int argc, char **argv)
             flags.job.config = optarg;
             break;
         case OPTION_SET:
-            if (flags.job.override_count == OVERRIDE_COUNT_MAX) {
-                return verb_usage(verb, "more than %d --set", OVERRIDE_COUNT_MAX);
+            if (!job_override(verb, &flags.job, optarg)) {
+                return gf_rc_exit_code(GF_E_USAGE);
             }
-            flags.job.overrides[flags.job.override_count++] = optarg;
             break;
         case OPTION_FROM:
         case OPTION_TO:

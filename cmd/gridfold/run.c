@@ -157,10 +157,9 @@ run_run(const struct verb *verb, int argc, char **argv)
             flags.config = optarg;
             break;
         case OPTION_SET:
-            if (flags.override_count == OVERRIDE_COUNT_MAX) {
-                return verb_usage(verb, "more than %d --set", OVERRIDE_COUNT_MAX);
+            if (!job_override(verb, &flags, optarg)) {
+                return gf_rc_exit_code(GF_E_USAGE);
             }
-            flags.overrides[flags.override_count++] = optarg;
             break;
         case OPTION_EXIT_AT_END:
             exit_at_end = true;

@@ -59,10 +59,9 @@ state_run(const struct verb *verb, int argc, char **argv)
             flags.config = optarg;
             break;
         case OPTION_SET:
-            if (flags.override_count == OVERRIDE_COUNT_MAX) {
-                return verb_usage(verb, "more than %d --set", OVERRIDE_COUNT_MAX);
+            if (!job_override(verb, &flags, optarg)) {
+                return gf_rc_exit_code(GF_E_USAGE);
             }
-            flags.overrides[flags.override_count++] = optarg;
             break;
         case OPTION_AREA:
             kind = GF_ENTITY_TARIFF_AREA;

@@ -273,10 +273,9 @@ option_take(const struct verb *verb, struct tap *tap, int option)
         tap->flags.config = optarg;
         break;
     case OPTION_SET:
-        if (tap->flags.override_count == OVERRIDE_COUNT_MAX - 1) {
-            return verb_usage(verb, "more than %d --set", OVERRIDE_COUNT_MAX - 1);
+        if (!job_override(verb, &tap->flags, optarg)) {
+            return gf_rc_exit_code(GF_E_USAGE);
         }
-        tap->flags.overrides[tap->flags.override_count++] = optarg;
         break;
     case OPTION_FOLLOW:
         tap->follow = true;

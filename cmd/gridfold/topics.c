@@ -234,10 +234,8 @@ topics_run(const struct verb *verb, int argc, char **argv)
     while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
         if (option == OPTION_CONFIG) {
             flags.config = optarg;
-        } else if (option == OPTION_SET && flags.override_count == OVERRIDE_COUNT_MAX) {
-            return verb_usage(verb, "more than %d --set", OVERRIDE_COUNT_MAX);
-        } else if (option == OPTION_SET) {
-            flags.overrides[flags.override_count++] = optarg;
+        } else if (option == OPTION_SET && !job_override(verb, &flags, optarg)) {
+            return gf_rc_exit_code(GF_E_USAGE);
         } else if (option == OPTION_RETENTION && !days_parse(optarg, &retention_days)) {
             return verb_usage(verb, "%s is no number of days from 1 to %d", optarg,
                               RETENTION_DAYS_MAX);

@@ -75,10 +75,9 @@ validate_run(const struct verb *verb, int argc, char **argv)
         if (option == OPTION_CONFIG) {
             flags.config = optarg;
         } else if (option == OPTION_SET) {
-            if (flags.override_count == OVERRIDE_COUNT_MAX) {
-                return verb_usage(verb, "more than %d --set", OVERRIDE_COUNT_MAX);
+            if (!job_override(verb, &flags, optarg)) {
+                return gf_rc_exit_code(GF_E_USAGE);
             }
-            flags.overrides[flags.override_count++] = optarg;
         }
         is_quiet = is_quiet || option == OPTION_QUIET;
         is_effective = is_effective || option == OPTION_EFFECTIVE;

@@ -17,7 +17,7 @@
 /* What most verbs take: -c CONFIG and --set. */
 struct job_flags {
     const char *config;
-    const char *overrides[OVERRIDE_COUNT_MAX + 1]; /* a verb may add one of its own */
+    const char *overrides[OVERRIDE_COUNT_MAX];
     uint32_t override_count;
 };
 

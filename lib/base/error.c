@@ -54,7 +54,7 @@ gf_rc_exit_code(enum gf_rc rc)
         [GF_E_USAGE] = 64,       [GF_E_BAD_DATA] = 65, [GF_E_DAMAGED] = 65,  [GF_E_NOT_FOUND] = 66,
         [GF_E_UNAVAILABLE] = 69, [GF_E_IO] = 74,       [GF_E_NO_SPACE] = 74, [GF_E_FENCED] = 76,
         [GF_E_CONFIG] = 78,      [GF_E_DIFFERENT] = 1, [GF_E_LOST] = 65,     [GF_E_VERSION] = 65,
-        [GF_E_NO_MEMORY] = 71,   [GF_E_BUSY] = 75,
+        [GF_E_NO_MEMORY] = 71,   [GF_E_BUSY] = 75,     [GF_E_STATE] = 65,
     };
     assert((size_t)rc < ERROR_ROW_COUNT);
     if (rc == GF_OK) {

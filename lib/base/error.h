@@ -33,6 +33,7 @@
     X(IO, STOP, "input or output failed")                                                          \
     X(NO_SPACE, STOP, "disk is full")                                                              \
     X(DAMAGED, STOP, "stored data is damaged")                                                     \
+    X(STATE, STOP, "stored state is damaged; it can be made again from the log")                   \
     X(VERSION, STOP, "stored data has another version")                                            \
     X(LOST, STOP, "history that is needed is gone")                                                \
     X(UNAVAILABLE, STOP, "service cannot be reached")                                              \
@@ -64,7 +65,7 @@ const char *gf_rc_text(enum gf_rc rc);
 enum gf_action gf_rc_action(enum gf_rc rc);
 
 /* The sysexits code a program ends with because of `rc` (0 for GF_OK, 64 USAGE, 65
- * BAD_DATA/DAMAGED/LOST/VERSION, 66 NOT_FOUND, 69 UNAVAILABLE, 71 NO_MEMORY, 74 IO/NO_SPACE,
+ * BAD_DATA/DAMAGED/STATE/LOST/VERSION, 66 NOT_FOUND, 69 UNAVAILABLE, 71 NO_MEMORY, 74 IO/NO_SPACE,
  * 75 BUSY, 76 FENCED, 78 CONFIG, 1 DIFFERENT, 70 otherwise). */
 int gf_rc_exit_code(enum gf_rc rc);
 

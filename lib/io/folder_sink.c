@@ -275,11 +275,8 @@ tails_write(struct folder_sink *sink, struct gf_error *error)
 }
 
 static enum gf_rc
-sink_commit(struct gf_sink *base, const struct gf_position *positions, uint32_t position_count,
-            struct gf_error *error)
+sink_commit(struct gf_sink *base, struct gf_error *error)
 {
-    (void)positions;
-    (void)position_count;
     struct folder_sink *sink = sink_of(base);
     assert(sink->is_begun);
     if (sink->is_dead) {

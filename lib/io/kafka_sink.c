@@ -81,12 +81,17 @@ call_commit(struct kafka_sink *self, int timeout_ms, const void *argument)
     return rd_kafka_commit_transaction(self->producer.client.handle, timeout_ms);
 }
 
+struct offsets_call {
+    rd_kafka_topic_partition_list_t *list;
+    const rd_kafka_consumer_group_metadata_t *group;
+};
+
 static rd_kafka_error_t *
 call_offsets(struct kafka_sink *self, int timeout_ms, const void *argument)
 {
-    const rd_kafka_topic_partition_list_t *const offsets = argument;
-    return rd_kafka_send_offsets_to_transaction(self->producer.client.handle, offsets, self->group,
-                                                timeout_ms);
+    const struct offsets_call *const offsets = argument;
+    return rd_kafka_send_offsets_to_transaction(self->producer.client.handle, offsets->list,
+                                                offsets->group, timeout_ms);
 }
 
 /* Fenced or not: after a fatal error the handle refuses everything, and its first reason is what
@@ -211,8 +216,10 @@ sink_append(struct gf_sink *sink, const struct gf_output *output, struct gf_erro
 /* Every output is on the brokers, or nothing of this transaction may be committed: offsets sent
  * before that would let a stale owner's outputs land after its successor has started. */
 static enum gf_rc
-commit_flush(struct kafka_sink *self, struct gf_error *error)
+sink_flush(struct gf_sink *sink, struct gf_error *error)
 {
+    struct kafka_sink *const self = kafka_sink_of(sink);
+    assert(self->state == SINK_OPEN);
     const rd_kafka_resp_err_t code =
         rd_kafka_flush(self->producer.client.handle, gf_kafka_timeout_ms(self->config->kafka));
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR && self->producer.failed == 0) {
@@ -222,59 +229,48 @@ commit_flush(struct kafka_sink *self, struct gf_error *error)
     const unsigned long long missing = self->producer.appended - self->producer.delivered;
     const rd_kafka_resp_err_t reason =
         self->producer.failed > 0 ? self->producer.failed_code : code;
-    const enum gf_rc rc = transaction_abort(self, error);
-    if (rc != GF_OK) {
-        return rc;
-    }
     if (gf_kafka_rc(reason) == GF_E_CONFIG) {
         return gf_kafka_fail(&self->producer.client, reason, error, "%llu outputs were refused",
                              missing);
     }
-    return gf_fail(error, GF_E_TXN,
-                   "Kafka transaction of '%s' was aborted: %llu of %llu outputs: %s",
+    return gf_fail(error, GF_E_TXN, "Kafka transaction of '%s': %llu of %llu outputs: %s",
                    self->config->transactional_id, missing,
                    (unsigned long long)self->producer.appended, rd_kafka_err2str(reason));
 }
 
-/* An empty list would silently not be sent. */
 static enum gf_rc
-commit_offsets(struct kafka_sink *self, const struct gf_position *positions, uint32_t count,
-               struct gf_error *error)
+sink_send_offsets(struct gf_sink *sink, const struct gf_position *positions, uint32_t count,
+                  const void *fence, struct gf_error *error)
 {
-    if (self->group == NULL || count == 0) {
-        return GF_OK;
-    }
-    rd_kafka_topic_partition_list_t *const list = rd_kafka_topic_partition_list_new((int)count);
+    struct kafka_sink *const self = kafka_sink_of(sink);
+    assert(self->state == SINK_OPEN);
+    assert(count > 0);
+    const struct offsets_call call = {
+        .list = rd_kafka_topic_partition_list_new((int)count),
+        .group = fence != NULL ? fence : self->group,
+    };
     enum gf_rc rc = GF_OK;
     for (uint32_t index = 0; rc == GF_OK && index < count; index++) {
         char name[GF_KAFKA_TOPIC_NAME_SIZE];
         rc = gf_kafka_topic_name(self->config->kafka, positions[index].topic, name, error);
-        rd_kafka_topic_partition_list_add(list, name, (int32_t)positions[index].partition)->offset =
-            positions[index].offset;
+        rd_kafka_topic_partition_list_add(call.list, name, (int32_t)positions[index].partition)
+            ->offset = positions[index].offset;
     }
-    if (rc == GF_OK) {
-        rd_kafka_error_t *const failure = sink_call(self, call_offsets, list);
+    if (rc == GF_OK && call.group != NULL) {
+        rd_kafka_error_t *const failure = sink_call(self, call_offsets, &call);
         if (failure != NULL) {
             rc = sink_settle(self, failure, "offsets", error);
         }
     }
-    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_topic_partition_list_destroy(call.list);
     return rc;
 }
 
 static enum gf_rc
-sink_commit(struct gf_sink *sink, const struct gf_position *positions, uint32_t position_count,
-            struct gf_error *error)
+sink_commit(struct gf_sink *sink, struct gf_error *error)
 {
     struct kafka_sink *const self = kafka_sink_of(sink);
     assert(self->state == SINK_OPEN);
-    enum gf_rc rc = commit_flush(self, error);
-    if (rc == GF_OK) {
-        rc = commit_offsets(self, positions, position_count, error);
-    }
-    if (rc != GF_OK) {
-        return rc;
-    }
     rd_kafka_error_t *const failure = sink_call(self, call_commit, NULL);
     if (failure != NULL) {
         return sink_settle(self, failure, "commit", error);
@@ -332,6 +328,8 @@ static const struct gf_sink_ops kafka_sink_ops = {
     .name = "kafka",
     .begin = sink_begin,
     .append = sink_append,
+    .flush = sink_flush,
+    .send_offsets = sink_send_offsets,
     .commit = sink_commit,
     .abort = sink_abort,
     .close = sink_close,

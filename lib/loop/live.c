@@ -1,5 +1,7 @@
 #include "loop/live.h"
 
+#include "loop/commit.h"
+
 #define POSITION_COUNT_MAX 1024 /* a display: more partitions go without */
 #define IDLE_SLEEP_US      (50 * 1000)
 #define RETRY_US_MIN       (500 * 1000)
@@ -150,7 +152,7 @@ commit_all(struct live *live, struct gf_error *error)
                                     POSITION_COUNT_MAX - count);
     }
     const int64_t started = now_us(live);
-    enum gf_rc rc = live->sink->ops->commit(live->sink, live->positions, count, error);
+    enum gf_rc rc = gf_commit(live->sink, live->positions, count, NULL, error);
     live->status.commit_us = now_us(live) - started;
     live->status.commits += rc == GF_OK;
     live->last_record_us = now_us(live);

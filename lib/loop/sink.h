@@ -1,11 +1,14 @@
 /* Sink: where outputs go, all of a commit or nothing of it. The same three makers as source.h.
  *
- *   begin · append … · commit        or        begin · append … · abort
+ *   begin · append … · flush · send_offsets · commit        or        begin · append … · abort
  *
- * A commit is durable when it returns GF_OK. What it returns otherwise decides what happens next
- * (architecture, section 4): GF_E_TXN: nothing was committed, the caller recovers;
- * GF_E_UNKNOWN_OUTCOME: close the sink, open a new one, recover; GF_E_FENCED: another instance owns
- * our slot, stop. */
+ * The order is the protocol (architecture, section 4, step 5), and loop/commit.c is where it is
+ * kept: offsets sent before everything is flushed would let a stale owner's outputs land after its
+ * successor has started. A commit is durable when it returns GF_OK. What a call returns otherwise
+ * decides what happens next: GF_E_TXN: nothing was committed and nothing is open any more (append
+ * and flush: abort first); GF_E_UNKNOWN_OUTCOME: close the sink, open a new one, recover;
+ * GF_E_FENCED: a newer holder of this transactional id is there (or the broker ended the
+ * transaction by its timeout): close the sink. */
 #ifndef GF_LOOP_SINK_H
 #define GF_LOOP_SINK_H
 
@@ -43,8 +46,15 @@ struct gf_sink_ops {
     enum gf_rc (*begin)(struct gf_sink *sink, struct gf_error *error);
     enum gf_rc (*append)(struct gf_sink *sink, const struct gf_output *output,
                          struct gf_error *error);
-    enum gf_rc (*commit)(struct gf_sink *sink, const struct gf_position *positions,
-                         uint32_t position_count, struct gf_error *error);
+    /* Every output of this commit is on the log, though not yet visible. Errors: GF_E_TXN when one
+     * is not; the caller aborts. */
+    enum gf_rc (*flush)(struct gf_sink *sink, struct gf_error *error);
+    /* Moves the group's offsets with the commit. `fence` is that of the assignment which gave the
+     * shards (loop/group.h); NULL with fixed slots. The service compares it now and never again.
+     * GF_E_TXN: refused by generation, and already aborted. `count` is not 0. */
+    enum gf_rc (*send_offsets)(struct gf_sink *sink, const struct gf_position *positions,
+                               uint32_t count, const void *fence, struct gf_error *error);
+    enum gf_rc (*commit)(struct gf_sink *sink, struct gf_error *error);
     enum gf_rc (*abort)(struct gf_sink *sink, struct gf_error *error);
     void (*close)(struct gf_sink *sink); /* accepts NULL; an open commit is aborted */
 };

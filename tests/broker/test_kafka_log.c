@@ -13,6 +13,7 @@
 #include "codec/records.h"
 #include "io/kafka_admin.h"
 #include "kafka_lab.h"
+#include "loop/commit.h"
 
 static void
 topics_are_made_as_they_are_wanted(void **state)
@@ -155,7 +156,7 @@ the_older_of_two_sinks_is_fenced(void **state)
     lab_expect_ok(lab_append(older, GF_TOPIC_FRAUD_FLAGS, "k", "stale", &error), &error, "append");
     struct gf_sink *const newer = lab_sink_open(&lab);
     const struct gf_position position = {.topic = GF_TOPIC_METER_READINGS, .offset = 2};
-    lab_expect_rc(older->ops->commit(older, &position, 1, &error), GF_E_FENCED, &error);
+    lab_expect_rc(gf_commit(older, &position, 1, NULL, &error), GF_E_FENCED, &error);
     older->ops->close(older);
 
     lab_write_transaction(newer, GF_TOPIC_FRAUD_FLAGS, "after", 1, true);
@@ -194,7 +195,7 @@ the_end_of_the_journal_lies_behind_open_transactions(void **state)
     assert_int_equal(end, 1);
     assert_int_equal(lab_end_of(lab.source, GF_TOPIC_FRAUD_FLAGS), 0);
 
-    lab_expect_ok(sink->ops->commit(sink, NULL, 0, &error), &error, "commit");
+    lab_expect_ok(gf_commit(sink, NULL, 0, NULL, &error), &error, "commit");
     assert_int_equal(lab_read_until(lab.source, GF_TOPIC_JOURNAL, 0, end, records, 4), 1);
     end = lab_end_after(lab.source, GF_TOPIC_JOURNAL, 2);
     assert_int_equal(lab_read_until(lab.source, GF_TOPIC_JOURNAL, 0, end, records, 4), 1);
@@ -334,7 +335,7 @@ a_broker_that_restarts_loses_and_doubles_nothing(void **state)
     lab_expect_ok(lab_append(sink, GF_TOPIC_FRAUD_FLAGS, "k", "during", &error), &error, "append");
     test_broker_kill(&lab_broker);
     test_broker_start(&lab_broker);
-    const enum gf_rc rc = sink->ops->commit(sink, NULL, 0, &error);
+    const enum gf_rc rc = gf_commit(sink, NULL, 0, NULL, &error);
     if (rc != GF_OK && rc != GF_E_TXN && rc != GF_E_UNKNOWN_OUTCOME) {
         fail_msg("commit over a restart: %s: %s", gf_rc_name(rc), error.text);
     }
@@ -389,7 +390,7 @@ a_broker_that_is_gone_is_unavailable_in_bounded_time(void **state)
         }
     }
     lab_expect_rc(rc, GF_E_UNAVAILABLE, &error);
-    lab_expect_rc(sink->ops->commit(sink, NULL, 0, &error), GF_E_UNKNOWN_OUTCOME, &error);
+    lab_expect_rc(gf_commit(sink, NULL, 0, NULL, &error), GF_E_UNKNOWN_OUTCOME, &error);
     sink->ops->close(sink);
     struct gf_sink *fresh = NULL;
     lab_expect_rc(gf_kafka_sink_open(&lab.sink_config, &fresh, &error), GF_E_UNAVAILABLE, &error);

@@ -11,6 +11,7 @@
 #include "codec/records.h"
 #include "io/kafka_admin.h"
 #include "kafka_lab.h"
+#include "loop/commit.h"
 
 struct test_broker lab_broker;
 
@@ -105,7 +106,7 @@ lab_write_transaction(struct gf_sink *sink, enum gf_topic topic, const char *bod
     }
     const struct gf_position position = {.topic = GF_TOPIC_METER_READINGS, .offset = 1};
     if (is_committed) {
-        lab_expect_ok(sink->ops->commit(sink, &position, 1, &error), &error, "commit");
+        lab_expect_ok(gf_commit(sink, &position, 1, NULL, &error), &error, "commit");
     } else {
         lab_expect_ok(sink->ops->abort(sink, &error), &error, "abort");
     }

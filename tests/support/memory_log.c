@@ -412,11 +412,8 @@ sink_append(struct gf_sink *base, const struct gf_output *output, struct gf_erro
 }
 
 static enum gf_rc
-sink_commit(struct gf_sink *base, const struct gf_position *positions, uint32_t position_count,
-            struct gf_error *error)
+sink_commit(struct gf_sink *base, struct gf_error *error)
 {
-    (void)positions;
-    (void)position_count;
     struct memory_sink *sink = sink_of(base);
     assert(sink->is_begun);
     enum gf_rc rc = fence_check(sink, error);

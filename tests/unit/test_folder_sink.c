@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "codec/records.h"
 #include "folder_log.h"
+#include "loop/commit.h"
 
 #define FLAGS      GF_TOPIC_FRAUD_FLAGS
 #define JOURNAL    GF_TOPIC_JOURNAL
@@ -78,7 +79,7 @@ commit(struct gf_sink *sink, int64_t number, struct gf_error *error)
     if (rc == GF_OK && number % 2 == 0) {
         rc = append(sink, FLAGS, 1, number / 2);
     }
-    return rc != GF_OK ? rc : sink->ops->commit(sink, NULL, 0, error);
+    return rc != GF_OK ? rc : gf_commit(sink, NULL, 0, NULL, error);
 }
 
 static void
@@ -118,7 +119,7 @@ commit_is_seen_and_abort_is_not(void **state)
     ends_assert(source, FLAGS, 0, 0, 2);
     assert_ok(sink->ops->abort(sink, &error));
     assert_ok(sink->ops->begin(sink, &error));
-    assert_ok(sink->ops->commit(sink, NULL, 0, &error)); /* of nothing */
+    assert_ok(gf_commit(sink, NULL, 0, NULL, &error)); /* of nothing */
     ends_assert(source, FLAGS, 0, 0, 2);
     assert_ok(commit(sink, 1, &error));
     ends_assert(source, FLAGS, 0, 0, 4);

@@ -12,6 +12,7 @@
 
 #include "codec/records.h"
 #include "io/kafka_sink.h"
+#include "loop/commit.h"
 
 /* Numbers of Kafka's requests. */
 enum { PRODUCE = 0, INIT_PRODUCER_ID = 22, ADD_OFFSETS = 25, END_TXN = 26, TXN_OFFSET_COMMIT = 28 };
@@ -62,7 +63,7 @@ transaction_try(struct gf_sink *sink, struct gf_error *error)
     if (rc == GF_OK) {
         rc = sink->ops->append(sink, &output, error);
     }
-    return rc == GF_OK ? sink->ops->commit(sink, &position, 1, error) : rc;
+    return rc == GF_OK ? gf_commit(sink, &position, 1, NULL, error) : rc;
 }
 
 /* What a commit gives when the broker answers the `request` with `code`, and whether the sink goes
@@ -143,7 +144,7 @@ a_commit_without_positions_and_without_outputs_is_one(void **state)
     rd_kafka_mock_push_request_errors(bench.cluster, ADD_OFFSETS, 1,
                                       RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
     assert_int_equal(sink->ops->begin(sink, &error), GF_OK);
-    assert_int_equal(sink->ops->commit(sink, NULL, 0, &error), GF_OK);
+    assert_int_equal(gf_commit(sink, NULL, 0, NULL, &error), GF_OK);
     sink->ops->close(sink);
     rd_kafka_destroy(bench.handle);
 }

@@ -7,6 +7,7 @@
 
 #include "codec/records.h"
 #include "folder_log.h"
+#include "loop/commit.h"
 #include "memory_log.h"
 
 #define FLAGS    GF_TOPIC_FRAUD_FLAGS
@@ -71,7 +72,7 @@ commits_and_fails_on_command(void **state)
     assert_ok(sink->ops->begin(sink, &error));
     assert_int_equal(append(sink, 0), GF_OK);
     assert_int_equal(gf_memory_log_count(log, FLAGS, 0), 0);
-    assert_ok(sink->ops->commit(sink, NULL, 0, &error));
+    assert_ok(gf_commit(sink, NULL, 0, NULL, &error));
     assert_int_equal(gf_memory_log_count(log, FLAGS, 0), 1);
     output_assert(gf_memory_log_get(log, FLAGS, 0, 0), 0);
 
@@ -84,7 +85,7 @@ commits_and_fails_on_command(void **state)
     gf_memory_log_fail(log, GF_MEMORY_COMMIT, 1, GF_E_TXN, false);
     assert_ok(sink->ops->begin(sink, &error));
     assert_int_equal(append(sink, 1), GF_OK);
-    assert_rc(sink->ops->commit(sink, NULL, 0, &error), GF_E_TXN);
+    assert_rc(gf_commit(sink, NULL, 0, NULL, &error), GF_E_TXN);
     assert_ok(sink->ops->abort(sink, &error));
     assert_int_equal(gf_memory_log_count(log, FLAGS, 0), 1);
 
@@ -92,14 +93,14 @@ commits_and_fails_on_command(void **state)
         gf_memory_log_fail(log, GF_MEMORY_COMMIT, 1, GF_E_UNKNOWN_OUTCOME, applied == 1);
         assert_ok(sink->ops->begin(sink, &error));
         assert_int_equal(append(sink, 1), GF_OK);
-        assert_rc(sink->ops->commit(sink, NULL, 0, &error), GF_E_UNKNOWN_OUTCOME);
+        assert_rc(gf_commit(sink, NULL, 0, NULL, &error), GF_E_UNKNOWN_OUTCOME);
         assert_int_equal(gf_memory_log_count(log, FLAGS, 0), 1 + applied);
     }
 
     assert_ok(sink->ops->begin(sink, &error));
     assert_int_equal(append(sink, 2), GF_OK);
     struct gf_sink *successor = gf_memory_sink_open(log);
-    assert_rc(sink->ops->commit(sink, NULL, 0, &error), GF_E_FENCED);
+    assert_rc(gf_commit(sink, NULL, 0, NULL, &error), GF_E_FENCED);
     sink->ops->close(sink);
     assert_int_equal(gf_memory_log_count(log, FLAGS, 0), 2);
     assert_int_equal(gf_memory_log_calls(log, GF_MEMORY_COMMIT), 4);

@@ -1,0 +1,19 @@
+#include "loop/fault.h"
+
+#ifdef GF_WITH_FAULTS
+void (*gf_point_hook)(enum gf_point point);
+unsigned gf_rules_off;
+
+const char *
+gf_point_name(enum gf_point point)
+{
+    static const char *const names[] = {
+#define GF_POINT_NAME(name, text) [GF_POINT_##name] = text,
+        GF_POINTS(GF_POINT_NAME)
+#undef GF_POINT_NAME
+    };
+    return names[point];
+}
+#else
+typedef int gf_fault_is_compiled_out; /* a file must not be empty */
+#endif

@@ -1,0 +1,72 @@
+/* Fault: where tests may step in. Points are places at which a process may die or wait; rules are
+ * the rules of the protocol, each of which a test may switch off to see that it is caught. Both are
+ * compiled in with -Dfaults=true alone; otherwise they are constants and nothing.
+ *
+ * In a program built so, GRIDFOLD_POINT=<name>[:<nth>][:stop] kills (or SIGSTOPs) the process when
+ * it comes to that point for the nth time; cmd/gridfold/main.c reads it. */
+#ifndef GF_LOOP_FAULT_H
+#define GF_LOOP_FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define GF_POINTS(X)                                                                               \
+    X(AFTER_POLL, "after_poll")         /* the ends are frozen */                                  \
+    X(MID_BATCH, "mid_batch")           /* a batch is folded, its effects are not appended */      \
+    X(BEFORE_PRODUCE, "before_produce") /* the transaction has begun */                            \
+    X(PRODUCED, "produced")             /* appended, not flushed */                                \
+    X(FLUSHED, "flushed")               /* flushed, offsets not sent */                            \
+    X(OFFSETS_SENT, "offsets_sent")     /* offsets sent, commit not asked for */                   \
+    X(COMMITTED, "committed")           /* acknowledged; nothing written to the store */           \
+    X(IN_SWEEP, "in_sweep")             /* some slices of this turn are written */                 \
+    X(IN_WRITE_BATCH, "in_write_batch") /* inside the store's write of one slice */                \
+    X(IN_SNAPSHOT, "in_snapshot")       /* links made, nothing copied */                           \
+    X(BETWEEN_SNAPSHOT_FILES, "between_snapshot_files")                                            \
+    X(IN_RESTORE, "in_restore")     /* some files of a snapshot are back */                        \
+    X(IN_RECOVERY, "in_recovery")   /* a batch was folded again */                                 \
+    X(IN_REBALANCE, "in_rebalance") /* an assignment has come, nothing is done about it */         \
+    X(IN_SHUTDOWN, "in_shutdown")   /* the last commit is done, slices are being swept */
+
+enum gf_point {
+#define GF_POINT_CODE(name, text) GF_POINT_##name,
+    GF_POINTS(GF_POINT_CODE)
+#undef GF_POINT_CODE
+        GF_POINT_COUNT
+};
+
+/* Rules of the model (lib/loop/model/README.md), by the same numbers. */
+enum gf_rule {
+    GF_RULE_FENCE = 1,           /* R1: the fence is that of the assignment */
+    GF_RULE_FLUSH,               /* R2: everything is flushed before offsets are sent */
+    GF_RULE_OFFSETS,             /* R3: every shard of a commit sends an offset */
+    GF_RULE_READ_TO_END,         /* R4: a take-over reads the journal to its high watermark */
+    GF_RULE_JOURNAL_IS_POSITION, /* R5: positions come from the journal */
+    GF_RULE_UNKNOWN_REOPENS,     /* R6: an unknown outcome: new sink, recover */
+    GF_RULE_KEEP,                /* R7: kept only if no generation was missed */
+    GF_RULE_ABORT_DROPS,         /* R8: an abort drops the memory of its shards */
+    GF_RULE_ACK_BEFORE_SWEEP,    /* R9: a sweep writes acknowledged state alone */
+    GF_RULE_SLICE_NUMBERS,       /* R10: a number for each slice, tested for each slice */
+    GF_RULE_TIME_OF_RECORD,      /* R11: shard time comes from each journal record */
+    GF_RULE_END_AFTER_STORE, /* R12: the journal's end is asked for after the store was chosen */
+    GF_RULE_WAIT_FOR_ASSIGNMENT, /* R13: refused by generation: wait for the next assignment */
+};
+
+#ifdef GF_WITH_FAULTS
+extern void (*gf_point_hook)(enum gf_point point); /* NULL: nothing happens */
+extern unsigned gf_rules_off;                      /* a bit for each rule */
+const char *gf_point_name(enum gf_point point);
+
+static inline void
+gf_point(enum gf_point point)
+{
+    if (gf_point_hook != NULL) {
+        gf_point_hook(point);
+    }
+}
+#define GF_RULE(rule) ((gf_rules_off & (1u << GF_RULE_##rule)) == 0)
+#else
+#define gf_point(point) ((void)0)
+#define GF_RULE(rule)   true
+#endif
+
+#endif

@@ -1,5 +1,6 @@
 #include "job.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,9 +192,64 @@ store_open(struct job *job, enum job_store kind, const char *path, struct gf_err
 }
 
 static enum gf_rc
-shards_open(struct job *job, bool accept_refold, struct gf_error *error)
+stores_open(struct gf_stores *stores, uint32_t shard, struct gf_store **out, struct gf_error *error)
+{
+    (void)shard;
+    (void)error;
+    *out = ((struct job *)((char *)stores - offsetof(struct job, stores)))->store;
+    return GF_OK;
+}
+
+static void
+stores_close(struct gf_stores *stores, uint32_t shard, struct gf_store *store)
+{
+    (void)stores;
+    (void)shard;
+    (void)store;
+}
+
+static enum gf_rc
+stores_condemn(struct gf_stores *stores, uint32_t shard, const char *why, struct gf_error *error)
+{
+    (void)stores;
+    (void)shard;
+    return gf_fail(error, GF_E_DAMAGED, "%s", why);
+}
+
+static const struct gf_stores_ops stores_ops = {
+    .name = "one", .open = stores_open, .close = stores_close, .condemn = stores_condemn};
+
+enum gf_rc
+job_shard_open(struct job *job, uint32_t shard, struct gf_error *error)
 {
     const struct gf_config *config = job->config;
+    const bool is_kafka = config->log_kind == GF_CONFIG_LOG_KAFKA;
+    const struct gf_shard_options options = {
+        .shard = shard,
+        .shard_count = job->shard_count,
+        .is_arrival = config->order == GF_CONFIG_ORDER_ARRIVAL,
+        .customers_max = (uint32_t)config->state.customers_max,
+        .timers_max = (uint32_t)config->state.timers_max,
+        .batch_records = (uint32_t)config->batch_records,
+        .sweep_records = config->sweep.records,
+        .start = config->start_kind == GF_CONFIG_START_TIME ? config->start_time : GF_TIME_NONE,
+        .start_is_latest = config->start_kind == GF_CONFIG_START_LATEST,
+        .accept_refold = job->accept_refold,
+        .config = config,
+        .zones = &job->zones,
+        .instance = is_kafka ? config->kafka.client_id : NULL,
+        .transactional_id = is_kafka ? config->kafka.transactional_id : NULL,
+        .reserve = gf_memory_reserve,
+        .release = gf_memory_release,
+    };
+    return gf_shard_new(&options, gf_log_source(job->log), gf_log_lookup(job->log), &job->stores,
+                        &job->shards[shard], error);
+}
+
+static enum gf_rc
+shards_open(struct job *job, enum job_store store, struct gf_error *error)
+{
+    job->stores.ops = &stores_ops;
     struct gf_source *source = gf_log_source(job->log);
     enum gf_rc rc =
         source->ops->partitions(source, GF_TOPIC_METER_READINGS, &job->shard_count, error);
@@ -204,26 +260,8 @@ shards_open(struct job *job, bool accept_refold, struct gf_error *error)
     if (job->shards == NULL) {
         return gf_fail(error, GF_E_NO_MEMORY, "%s", gf_rc_text(GF_E_NO_MEMORY));
     }
-    const bool is_kafka = config->log_kind == GF_CONFIG_LOG_KAFKA;
-    for (uint32_t i = 0; rc == GF_OK && i < job->shard_count; i++) {
-        const struct gf_shard_options options = {
-            .shard = i,
-            .shard_count = job->shard_count,
-            .is_arrival = config->order == GF_CONFIG_ORDER_ARRIVAL,
-            .customers_max = (uint32_t)config->state.customers_max,
-            .timers_max = (uint32_t)config->state.timers_max,
-            .batch_records = (uint32_t)config->batch_records,
-            .sweep_records = config->sweep.records,
-            .accept_refold = accept_refold,
-            .config = config,
-            .zones = &job->zones,
-            .instance = is_kafka ? config->kafka.client_id : NULL,
-            .transactional_id = is_kafka ? config->kafka.transactional_id : NULL,
-            .reserve = gf_memory_reserve,
-            .release = gf_memory_release,
-        };
-        rc = gf_shard_new(&options, source, gf_log_lookup(job->log), job->store, &job->shards[i],
-                          error);
+    for (uint32_t i = 0; rc == GF_OK && store != JOB_STORE_OWN && i < job->shard_count; i++) {
+        rc = job_shard_open(job, i, error);
     }
     return rc;
 }
@@ -241,7 +279,8 @@ job_open(struct job *job, bool with_sink, enum job_store store, const char *path
         rc = store_open(job, store, path, error);
     }
     if (rc == GF_OK) {
-        rc = shards_open(job, accept_refold, error);
+        job->accept_refold = accept_refold;
+        rc = shards_open(job, store, error);
     }
     return rc;
 }
@@ -289,6 +328,9 @@ job_summary_print(const struct job *job, bool as_json, double seconds)
     struct gf_tally total = {0};
     int64_t counts[GF_TOPIC_COUNT] = {0};
     for (uint32_t i = 0; i < job->shard_count; i++) {
+        if (job->shards[i] == NULL) {
+            continue;
+        }
         const struct gf_tally *tally = gf_shard_tally(job->shards[i]);
         total.records += tally->records;
         total.processed += tally->processed;

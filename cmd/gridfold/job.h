@@ -29,7 +29,9 @@ struct job {
     struct gf_zones zones;
     struct gf_log *log;
     struct gf_store *store;
-    struct gf_shard **shards;
+    struct gf_stores stores;  /* hands out `store` */
+    struct gf_shard **shards; /* by shard; NULL where it is not ours (run) */
+    bool accept_refold;
     uint32_t shard_count;
     struct gf_clock *clock;
     struct gf_screen screen;
@@ -55,6 +57,8 @@ enum job_store { JOB_STORE_OWN, JOB_STORE_SCRATCH, JOB_STORE_READ_ONLY };
  * empty store in `path`. Prints what fails. */
 GF_MUST_USE enum gf_rc job_open(struct job *job, bool with_sink, enum job_store store,
                                 const char *path, bool accept_refold, struct gf_error *error);
+/* Makes one shard. JOB_STORE_OWN leaves that to the run, which may not own them all. */
+GF_MUST_USE enum gf_rc job_shard_open(struct job *job, uint32_t shard, struct gf_error *error);
 void job_close(struct job *job);
 
 /* A callback of struct gf_progress, `context` the job: silent in the first second. */

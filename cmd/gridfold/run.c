@@ -22,7 +22,29 @@ enum { OPTION_CONFIG, OPTION_SET, OPTION_EXIT_AT_END, OPTION_JSON, OPTION_ACCEPT
 struct run {
     struct job job;
     struct gf_status status;
+    uint32_t ids[GF_LIVE_SHARD_COUNT_MAX];
 };
+
+static enum gf_rc
+shard_open(void *context, uint32_t id, struct gf_shard **out, struct gf_error *error)
+{
+    struct run *run = context;
+    const enum gf_rc rc = job_shard_open(&run->job, id, error);
+    *out = run->job.shards[id];
+    return rc;
+}
+
+static void
+shard_close(void *context, struct gf_shard *shard)
+{
+    struct run *run = context;
+    for (uint32_t i = 0; i < run->job.shard_count; i++) {
+        if (run->job.shards[i] == shard) {
+            run->job.shards[i] = NULL;
+        }
+    }
+    gf_shard_free(shard);
+}
 
 static bool
 must_stop(void *context)
@@ -49,6 +71,10 @@ static void
 show(void *context, const struct gf_live_status *status)
 {
     struct run *run = context;
+    if (status->recovering > 0) {
+        job_progress(&run->job, "recovering", status->recover_done, status->recover_total);
+        return;
+    }
     const struct gf_time now = run->job.clock->now(run->job.clock);
     const struct gf_status_facts facts = {
         .record_count = (uint64_t)status->records,
@@ -66,20 +92,20 @@ live_options(struct run *run, bool exit_at_end)
 {
     const struct gf_config *config = run->job.config;
     return (struct gf_live_options){
-        .shards = run->job.shards,
+        .shards = run->ids,
         .shard_count = run->job.shard_count,
         .is_arrival = config->order == GF_CONFIG_ORDER_ARRIVAL,
         .exit_at_end = exit_at_end,
         .commit_interval = config->commit.interval,
         .commit_batches = (uint32_t)config->commit.batches,
-        .start = config->start_kind == GF_CONFIG_START_TIME ? config->start_time : GF_TIME_NONE,
-        .start_is_latest = config->start_kind == GF_CONFIG_START_LATEST,
         .idle_advance = config->time.idle_advance,
         .heartbeat = config->time.heartbeat,
         .clock = run->job.clock,
         .context = run,
         .must_stop = must_stop,
         .sink_open = sink_open,
+        .shard_open = shard_open,
+        .shard_close = shard_close,
         .show = show,
         .warn = warn,
     };
@@ -131,9 +157,10 @@ run_start(const struct verb *verb, const struct job_flags *flags, bool exit_at_e
     if (rc == GF_OK) {
         struct gf_live_status status;
         started_log(&run);
-        const struct gf_progress progress = {.show = job_progress, .context = &run.job};
+        for (uint32_t i = 0; i < run.job.shard_count; i++) {
+            run.ids[i] = i;
+        }
         struct gf_live_options options = live_options(&run, exit_at_end);
-        options.progress = &progress;
         rc = gf_live_run(&options, &status, &error);
         gf_screen_end(&run.job.screen);
         stopped_log(&run, rc, &status);

@@ -25,7 +25,7 @@ state_print(struct job *job, enum gf_entity_kind kind, const char *key, struct g
     const struct gf_span span = gf_span_text(key);
     struct gf_shard *shard = job->shards[gf_partition_of(span, job->shard_count)];
     const struct gf_entity *entity = NULL;
-    enum gf_rc rc = gf_shard_recover(shard, GF_TIME_NONE, false, NULL, error);
+    enum gf_rc rc = gf_shard_recover(shard, NULL, error);
     if (rc == GF_OK) {
         rc = gf_shard_look(shard, kind, span, &entity, error);
     }

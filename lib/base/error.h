@@ -25,6 +25,7 @@
     X(NOT_FOUND, SKIP, "not found")                                                                \
     X(BUSY, RETRY, "busy, try again")                                                              \
     X(TXN, ABORT, "transaction must be aborted and its input read again")                          \
+    X(GENERATION, ABORT, "commit was refused: the shards are assigned anew")                       \
     X(UNKNOWN_OUTCOME, ABORT, "outcome of the commit is not known")                                \
     X(FENCED, STOP, "another instance owns this shard")                                            \
     X(USAGE, STOP, "command line cannot be understood")                                            \

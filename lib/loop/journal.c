@@ -4,9 +4,6 @@
 
 #include "codec/records.h"
 
-#define WAIT_US         (200 * 1000)
-#define EMPTY_READS_MAX 300
-
 enum gf_rc
 gf_journal_append(struct gf_sink *sink, const struct gf_journal *record, uint8_t *buffer,
                   struct gf_time time, struct gf_error *error)
@@ -83,41 +80,97 @@ record_decode(struct gf_journal_reader *reader, const struct gf_record *record,
     return GF_OK;
 }
 
+bool
+gf_journal_is_level(const struct gf_journal_reader *reader)
+{
+    return reader->record_at == reader->record_count && reader->at >= reader->end;
+}
+
+enum gf_rc
+gf_journal_extend(struct gf_journal_reader *reader, struct gf_error *error)
+{
+    int64_t first = 0, end = 0;
+    const enum gf_rc rc = reader->source->ops->ends(reader->source, GF_TOPIC_JOURNAL, reader->shard,
+                                                    &first, &end, error);
+    if (rc != GF_OK) {
+        return gf_fail_prefix(error, rc, "journal of shard %u", reader->shard);
+    }
+    if (end < reader->end) {
+        return gf_fail(
+            error, GF_E_LOST,
+            "journal of shard %u: its end went back from %lld to %lld: the topic was made "
+            "anew, or a broker lost what it had confirmed",
+            reader->shard, (long long)reader->end, (long long)end);
+    }
+    reader->end = end;
+    return GF_OK;
+}
+
+/* One look for more records. */
+static enum gf_rc
+records_fetch(struct gf_journal_reader *reader, struct gf_duration wait, struct gf_error *error)
+{
+    struct gf_source *source = reader->source;
+    source->ops->release(source, GF_TOPIC_JOURNAL, reader->shard, reader->at);
+    int64_t next = reader->at;
+    reader->record_at = 0;
+    reader->record_count = 0;
+    const enum gf_rc rc = source->ops->read(
+        source, GF_TOPIC_JOURNAL, reader->shard, reader->at, reader->end, wait, reader->records,
+        sizeof(reader->records) / sizeof(reader->records[0]), &reader->record_count, &next, error);
+    if (rc != GF_OK) {
+        return gf_fail_prefix(error, rc, "journal of shard %u", reader->shard);
+    }
+    reader->at = next;
+    return GF_OK;
+}
+
+enum gf_rc
+gf_journal_poll(struct gf_journal_reader *reader, struct gf_duration wait, struct gf_journal *out,
+                int64_t *offset_out, bool *found_out, struct gf_error *error)
+{
+    *found_out = false;
+    if (reader->record_at == reader->record_count && reader->at < reader->end) {
+        const enum gf_rc rc = records_fetch(reader, wait, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+    }
+    if (reader->record_at < reader->record_count) {
+        const struct gf_record *record = &reader->records[reader->record_at++];
+        *offset_out = record->offset;
+        *found_out = true;
+        return record_decode(reader, record, out, error);
+    }
+    if (reader->at >= reader->end) {
+        /* What follows is what we write ourselves: nobody shall fetch it. */
+        reader->source->ops->release(reader->source, GF_TOPIC_JOURNAL, reader->shard, INT64_MAX);
+    }
+    return GF_OK;
+}
+
+enum gf_rc
+gf_journal_stuck(const struct gf_journal_reader *reader, struct gf_error *error)
+{
+    return gf_fail(
+        error, GF_E_UNAVAILABLE,
+        "journal of shard %u: nothing arrives at offset %lld, end is %lld: a transaction "
+        "may still be open there",
+        reader->shard, (long long)reader->at, (long long)reader->end);
+}
+
 enum gf_rc
 gf_journal_next(struct gf_journal_reader *reader, struct gf_journal *out, int64_t *offset_out,
                 bool *found_out, struct gf_error *error)
 {
-    *found_out = false;
-    while (reader->record_at == reader->record_count) {
-        if (reader->at >= reader->end) {
-            /* What follows is what we write ourselves: nobody shall fetch it. */
-            reader->source->ops->release(reader->source, GF_TOPIC_JOURNAL, reader->shard,
-                                         INT64_MAX);
-            return GF_OK;
-        }
-        reader->source->ops->release(reader->source, GF_TOPIC_JOURNAL, reader->shard, reader->at);
-        int64_t next = reader->at;
-        reader->record_at = 0;
+    for (uint32_t looks = 0; looks <= GF_JOURNAL_WAITS_MAX; looks++) {
+        const int64_t before = reader->at;
         const enum gf_rc rc =
-            reader->source->ops->read(reader->source, GF_TOPIC_JOURNAL, reader->shard, reader->at,
-                                      reader->end, (struct gf_duration){WAIT_US}, reader->records,
-                                      sizeof(reader->records) / sizeof(reader->records[0]),
-                                      &reader->record_count, &next, error);
-        if (rc != GF_OK) {
-            return gf_fail_prefix(error, rc, "journal of shard %u", reader->shard);
+            gf_journal_poll(reader, GF_JOURNAL_WAIT, out, offset_out, found_out, error);
+        if (rc != GF_OK || *found_out || gf_journal_is_level(reader)) {
+            return rc;
         }
-        reader->empty_reads = next > reader->at ? 0 : reader->empty_reads + 1;
-        reader->at = next;
-        if (reader->empty_reads > EMPTY_READS_MAX) {
-            return gf_fail(error, GF_E_UNAVAILABLE,
-                           "journal of shard %u: nothing arrives at offset %lld, end is %lld: a "
-                           "transaction may still be "
-                           "open there",
-                           reader->shard, (long long)reader->at, (long long)reader->end);
-        }
+        looks = reader->at > before ? 0 : looks;
     }
-    const struct gf_record *record = &reader->records[reader->record_at++];
-    *offset_out = record->offset;
-    *found_out = true;
-    return record_decode(reader, record, out, error);
+    return gf_journal_stuck(reader, error);
 }

@@ -27,9 +27,12 @@ struct gf_journal_reader {
     int64_t first, at, end;
     struct gf_record records[64];
     uint32_t record_at, record_count;
-    uint32_t empty_reads;
     struct gf_arena arena; /* of the record last given */
 };
+
+/* How long one look waits for records, and how many such looks in a row may find nothing. */
+#define GF_JOURNAL_WAIT      ((struct gf_duration){50 * 1000})
+#define GF_JOURNAL_WAITS_MAX 1200
 
 /* `arena_memory` of `arena_size` holds one record. `from` is raised to the first offset that is
  * there; the caller looks at `first` to see whether that is too late. */
@@ -37,10 +40,25 @@ GF_MUST_USE enum gf_rc gf_journal_open(struct gf_journal_reader *reader, struct 
                                        const struct gf_lookup *lookup, uint32_t shard, int64_t from,
                                        void *arena_memory, size_t arena_size,
                                        struct gf_error *error);
-/* The next record and its offset; `*found_out` false at the end. The record lives until the next
- * call. Errors: GF_E_DAMAGED (a record that cannot be read), those of the source. */
+/* Asks for the end that the journal has now: on Kafka the high watermark, so whoever reads up to it
+ * has waited for every transaction that was open. */
+GF_MUST_USE enum gf_rc gf_journal_extend(struct gf_journal_reader *reader, struct gf_error *error);
+
+/* The next record and its offset, if it is there; `*found_out` false when the reader is level with
+ * its end, or when nothing has come within `wait`: a transaction may be open there. The record
+ * lives until the next call. Errors: GF_E_DAMAGED (a record that cannot be read), those of the
+ * source. */
+GF_MUST_USE enum gf_rc gf_journal_poll(struct gf_journal_reader *reader, struct gf_duration wait,
+                                       struct gf_journal *out, int64_t *offset_out, bool *found_out,
+                                       struct gf_error *error);
+/* The position, not the last record, is at the end: markers occupy offsets. */
+bool gf_journal_is_level(const struct gf_journal_reader *reader);
+/* The same, but waits: `*found_out` false means the end. Errors: GF_E_UNAVAILABLE when nothing
+ * comes for long. */
 GF_MUST_USE enum gf_rc gf_journal_next(struct gf_journal_reader *reader, struct gf_journal *out,
                                        int64_t *offset_out, bool *found_out,
                                        struct gf_error *error);
+/* That nothing comes any more, in words: GF_E_UNAVAILABLE. */
+enum gf_rc gf_journal_stuck(const struct gf_journal_reader *reader, struct gf_error *error);
 
 #endif

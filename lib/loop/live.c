@@ -1,105 +1,136 @@
 #include "loop/live.h"
 
-#include "loop/commit.h"
+#include <string.h>
 
-#define POSITION_COUNT_MAX 1024 /* a display: more partitions go without */
+#include "loop/commit.h"
+#include "loop/fault.h"
+#include "loop/live_parts.h"
+
 #define IDLE_SLEEP_US      (50 * 1000)
 #define RETRY_US_MIN       (500 * 1000)
 #define RETRY_US_MAX       (30 * 1000 * 1000)
 #define RETRIES_AT_END_MAX 8 /* with exit_at_end somebody waits: give up after some minutes */
 
-struct live {
-    const struct gf_live_options *options;
-    struct gf_live_status status;
-    struct gf_sink *sink;
-    int64_t retries;        /* in a row */
-    int64_t idle_since_us;  /* monotonic; 0: not idle */
-    int64_t last_record_us; /* monotonic, of the last commit or heartbeat */
-    struct gf_position positions[POSITION_COUNT_MAX];
-};
-
-static int64_t
-now_us(const struct live *live)
-{
-    return live->options->clock->monotonic_us(live->options->clock);
-}
+/* Each member that takes part in commits. */
+#define FOR_EACH_LIVE(live, member)                                                                \
+    for (struct member *member = (live)->members; member < (live)->members + (live)->member_count; \
+         member++)                                                                                 \
+        if (live_is_live(live, member))
 
 static int64_t
 lag_of(const struct live *live)
 {
     int64_t lag = 0;
-    for (uint32_t i = 0; i < live->options->shard_count; i++) {
-        lag += gf_shard_lag(live->options->shards[i]);
+    for (uint32_t i = 0; i < live->member_count; i++) {
+        const struct member *member = &live->members[i];
+        lag += live_is_live(live, member) ? gf_shard_lag(member->shard) : 0;
     }
     return lag;
 }
 
 static bool
-has_news(const struct live *live)
+has_news(struct live *live)
 {
     bool news = false;
-    for (uint32_t i = 0; i < live->options->shard_count; i++) {
-        news = news || gf_shard_has_news(live->options->shards[i]);
+    FOR_EACH_LIVE(live, member)
+    {
+        news = news || gf_shard_has_news(member->shard);
     }
     return news;
 }
 
 /* Memory is nearly full: commit now, so that slices may be swept and leave. */
 static bool
-is_under_pressure(const struct live *live)
+is_under_pressure(struct live *live)
 {
     bool pressure = false;
-    for (uint32_t i = 0; i < live->options->shard_count; i++) {
-        pressure =
-            pressure || gf_engine_is_under_pressure(gf_shard_engine(live->options->shards[i]));
+    FOR_EACH_LIVE(live, member)
+    {
+        pressure = pressure || gf_engine_is_under_pressure(gf_shard_engine(member->shard));
     }
     return pressure;
 }
 
 static void
-show(struct live *live)
+members_count(struct live *live)
 {
-    live->status.lag = lag_of(live);
-    live->status.shard_time = GF_TIME_NONE;
-    live->status.customers = 0;
-    for (uint32_t i = 0; i < live->options->shard_count; i++) {
-        const struct gf_engine *engine = gf_shard_engine(live->options->shards[i]);
-        const struct gf_time time = gf_engine_shard_time(engine);
-        live->status.customers += gf_engine_entity_count(engine);
-        if (!gf_time_is_none(time) &&
-            (gf_time_is_none(live->status.shard_time) || time.us < live->status.shard_time.us)) {
-            live->status.shard_time = time;
+    struct gf_live_status *status = &live->status;
+    const int64_t now = live_now_us(live);
+    status->live = status->recovering = status->standby = 0;
+    status->standby_lag_us = status->recover_done = status->recover_total = 0;
+    for (uint32_t i = 0; i < live->member_count; i++) {
+        const struct member *member = &live->members[i];
+        if (!member->is_ours) {
+            const int64_t lag = now - member->level_us;
+            status->standby++;
+            status->standby_lag_us = lag > status->standby_lag_us ? lag : status->standby_lag_us;
+        } else if (live_is_live(live, member)) {
+            status->live++;
+        } else {
+            status->recovering++;
         }
-    }
-    live->status.at_end = live->status.lag == 0;
-    if (live->options->show != NULL) {
-        live->options->show(live->options->context, &live->status);
+        if (member->is_ours && member->shard != NULL) {
+            int64_t done = 0, total = 0;
+            gf_shard_progress(member->shard, &done, &total);
+            status->recover_done += done;
+            status->recover_total += total;
+        }
     }
 }
 
-static enum gf_rc
-recover_all(struct live *live, struct gf_error *error)
+static void
+show(struct live *live)
 {
-    const struct gf_live_options *options = live->options;
-    enum gf_rc rc = GF_OK;
-    if (live->sink == NULL) {
-        rc = options->sink_open(options->context, &live->sink, error);
+    struct gf_live_status *status = &live->status;
+    members_count(live);
+    status->lag = lag_of(live);
+    status->generation = live->generation;
+    status->shard_time = GF_TIME_NONE;
+    status->customers = 0;
+    FOR_EACH_LIVE(live, member)
+    {
+        const struct gf_engine *engine = gf_shard_engine(member->shard);
+        const struct gf_time time = gf_engine_shard_time(engine);
+        status->customers += gf_engine_entity_count(engine);
+        if (!gf_time_is_none(time) &&
+            (gf_time_is_none(status->shard_time) || time.us < status->shard_time.us)) {
+            status->shard_time = time;
+        }
     }
-    for (uint32_t i = 0; rc == GF_OK && i < options->shard_count; i++) {
-        rc = gf_shard_recover(options->shards[i], options->start, options->start_is_latest,
-                              options->progress, error);
+    status->at_end = status->lag == 0 && status->recovering == 0;
+    if (live->options->show != NULL) {
+        live->options->show(live->options->context, status);
     }
-    return rc;
+}
+
+static void
+effects_count(struct live *live)
+{
+    live->status.effects = 0;
+    for (uint32_t i = 0; i < live->member_count; i++) {
+        if (live->members[i].shard == NULL) {
+            continue;
+        }
+        const int64_t *counts = gf_shard_effect_counts(live->members[i].shard);
+        for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+            live->status.effects += counts[topic];
+        }
+    }
 }
 
 static enum gf_rc
 freeze_all(struct live *live, struct gf_error *error)
 {
-    enum gf_rc rc = GF_OK;
-    for (uint32_t i = 0; rc == GF_OK && i < live->options->shard_count; i++) {
-        rc = gf_shard_freeze(live->options->shards[i], error);
+    live_beat(live, "ask for the ends of the inputs");
+    FOR_EACH_LIVE(live, member)
+    {
+        const enum gf_rc rc = gf_shard_freeze(member->shard, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
     }
-    return rc;
+    gf_point(GF_POINT_AFTER_POLL);
+    return GF_OK;
 }
 
 /* Wall time to move to: only when everything has been read and nothing has come for a while. */
@@ -108,7 +139,7 @@ advance_time(const struct live *live)
 {
     const struct gf_live_options *options = live->options;
     if (options->idle_advance.us == 0 || live->idle_since_us == 0 ||
-        now_us(live) - live->idle_since_us < options->idle_advance.us) {
+        live_now_us(live) - live->idle_since_us < options->idle_advance.us) {
         return GF_TIME_NONE;
     }
     return gf_time_sub(options->clock->now(options->clock), options->idle_advance);
@@ -120,21 +151,23 @@ static enum gf_rc
 step_all(struct live *live, struct gf_time advance_to, struct gf_error *error)
 {
     const struct gf_live_options *options = live->options;
-    const int64_t started = now_us(live);
+    const int64_t started = live_now_us(live);
     for (uint32_t round = 0; round < options->commit_batches; round++) {
         int64_t records = 0;
-        for (uint32_t i = 0; i < options->shard_count; i++) {
+        FOR_EACH_LIVE(live, member)
+        {
             uint32_t stepped = 0;
             const enum gf_rc rc =
-                gf_shard_step(options->shards[i], live->sink, advance_to, &stepped, error);
+                gf_shard_step(member->shard, live->sink, advance_to, &stepped, error);
             if (rc != GF_OK) {
+                live->damaged = rc == GF_E_STATE ? member : NULL;
                 return rc;
             }
             records += stepped;
         }
         live->status.records += records;
         const bool is_time =
-            options->is_arrival && now_us(live) - started >= options->commit_interval.us;
+            options->is_arrival && live_now_us(live) - started >= options->commit_interval.us;
         if (records == 0 || is_time || is_under_pressure(live)) {
             break;
         }
@@ -142,22 +175,28 @@ step_all(struct live *live, struct gf_time advance_to, struct gf_error *error)
     return GF_OK;
 }
 
+/* Every live shard sends at least one offset: the fence covers them all. */
 static enum gf_rc
 commit_all(struct live *live, struct gf_error *error)
 {
-    const struct gf_live_options *options = live->options;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < options->shard_count; i++) {
-        count += gf_shard_positions(options->shards[i], live->positions + count,
-                                    POSITION_COUNT_MAX - count);
+    FOR_EACH_LIVE(live, member)
+    {
+        count +=
+            gf_shard_positions(member->shard, live->positions + count, POSITION_COUNT_MAX - count);
     }
-    const int64_t started = now_us(live);
-    enum gf_rc rc = gf_commit(live->sink, live->positions, count, NULL, error);
-    live->status.commit_us = now_us(live) - started;
+    live_beat(live, "commit");
+    const int64_t started = live_now_us(live);
+    enum gf_rc rc =
+        gf_commit(live->sink, live->positions, count, GF_RULE(FENCE) ? live->fence : NULL, error);
+    live->status.commit_us = live_now_us(live) - started;
     live->status.commits += rc == GF_OK;
-    live->last_record_us = now_us(live);
-    for (uint32_t i = 0; rc == GF_OK && i < options->shard_count; i++) {
-        rc = gf_shard_acknowledged(options->shards[i], error);
+    live->last_record_us = live_now_us(live);
+    FOR_EACH_LIVE(live, member)
+    {
+        if (rc == GF_OK) {
+            rc = gf_shard_acknowledged(member->shard, error);
+        }
     }
     return rc;
 }
@@ -165,75 +204,108 @@ commit_all(struct live *live, struct gf_error *error)
 static enum gf_rc
 sweep_all(struct live *live, bool all, struct gf_error *error)
 {
-    enum gf_rc rc = GF_OK;
-    for (uint32_t i = 0; rc == GF_OK && i < live->options->shard_count; i++) {
-        rc = gf_shard_sweep(live->options->shards[i], all, error);
-    }
-    return rc;
-}
-
-static void
-effects_count(struct live *live)
-{
-    live->status.effects = 0;
-    for (uint32_t i = 0; i < live->options->shard_count; i++) {
-        const int64_t *counts = gf_shard_effect_counts(live->options->shards[i]);
-        for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
-            live->status.effects += counts[topic];
+    live_beat(live, "write to the store");
+    FOR_EACH_LIVE(live, member)
+    {
+        enum gf_rc rc = gf_shard_sweep(member->shard, all, error);
+        if (rc == GF_OK && !all) {
+            rc = gf_shard_snapshot(member->shard, error);
+        }
+        if (rc != GF_OK) {
+            live->damaged = rc == GF_E_STATE ? member : NULL;
+            return rc;
         }
     }
+    return GF_OK;
 }
 
 static enum gf_rc
 heartbeat_all(struct live *live, struct gf_error *error)
 {
     enum gf_rc rc = live->sink->ops->begin(live->sink, error);
-    for (uint32_t i = 0; rc == GF_OK && i < live->options->shard_count; i++) {
-        rc = gf_shard_heartbeat(live->options->shards[i], live->sink, error);
+    FOR_EACH_LIVE(live, member)
+    {
+        if (rc == GF_OK) {
+            rc = gf_shard_heartbeat(member->shard, live->sink, error);
+        }
     }
     return rc != GF_OK ? rc : commit_all(live, error);
+}
+
+/* A new owner's first commit: claims, and nothing else. */
+static enum gf_rc
+claim_all(struct live *live, bool *claimed_out, struct gf_error *error)
+{
+    *claimed_out = false;
+    enum gf_rc rc = GF_OK;
+    FOR_EACH_LIVE(live, member)
+    {
+        if (rc == GF_OK && gf_shard_must_claim(member->shard)) {
+            if (!*claimed_out) {
+                live_beat(live, "begin");
+                rc = live->sink->ops->begin(live->sink, error);
+                *claimed_out = true;
+            }
+            if (rc == GF_OK) {
+                rc = gf_shard_claim(member->shard, live->sink, live->generation, error);
+            }
+        }
+    }
+    return rc == GF_OK && *claimed_out ? commit_all(live, error) : rc;
+}
+
+static void
+rest(struct live *live, int64_t us)
+{
+    const struct gf_live_options *options = live->options;
+    show(live);
+    options->clock->sleep(options->clock, (struct gf_duration){us});
 }
 
 static enum gf_rc
 idle(struct live *live, struct gf_error *error)
 {
     const struct gf_live_options *options = live->options;
-    const int64_t now = now_us(live);
+    const int64_t now = live_now_us(live);
     live->idle_since_us = live->idle_since_us == 0 ? now : live->idle_since_us;
-    show(live);
     if (options->heartbeat.us > 0 && now - live->last_record_us >= options->heartbeat.us) {
         return heartbeat_all(live, error);
     }
-    options->clock->sleep(options->clock, (struct gf_duration){IDLE_SLEEP_US});
+    rest(live, IDLE_SLEEP_US);
     return GF_OK;
 }
 
-/* One turn of the loop: a commit, or a moment of idleness. `done_out`: the end of the input, and
- * that was wanted. */
+/* One commit of what has come, or a moment of idleness. `done_out`: the end of the input, and that
+ * was wanted. */
 static enum gf_rc
-turn(struct live *live, bool *done_out, struct gf_error *error)
+turn_live(struct live *live, bool *done_out, struct gf_error *error)
 {
     const struct gf_live_options *options = live->options;
-    *done_out = false;
-    enum gf_rc rc = GF_OK;
-    if (options->is_arrival || lag_of(live) == 0) {
+    bool claimed = false;
+    enum gf_rc rc = claim_all(live, &claimed, error);
+    if (rc == GF_OK && (options->is_arrival || lag_of(live) == 0)) {
         rc = freeze_all(live, error);
-        if (rc != GF_OK) {
-            return rc;
-        }
+    }
+    if (rc != GF_OK) {
+        return rc;
     }
     struct gf_time advance_to = GF_TIME_NONE;
     if (lag_of(live) == 0) {
         advance_to = advance_time(live);
         if (!has_news(live) && gf_time_is_none(advance_to)) {
-            *done_out = options->exit_at_end;
+            *done_out = options->exit_at_end && live->status.recovering == 0;
             return *done_out ? GF_OK : idle(live, error);
         }
     }
     live->idle_since_us = 0;
+    live_beat(live, "fold and produce");
     rc = live->sink->ops->begin(live->sink, error);
+    gf_point(GF_POINT_BEFORE_PRODUCE);
     if (rc == GF_OK) {
         rc = step_all(live, advance_to, error);
+    }
+    if (rc == GF_OK && !GF_RULE(ACK_BEFORE_SWEEP)) {
+        rc = sweep_all(live, false, error);
     }
     if (rc == GF_OK) {
         rc = commit_all(live, error);
@@ -248,42 +320,84 @@ turn(struct live *live, bool *done_out, struct gf_error *error)
     return rc;
 }
 
-/* Whether an error is of the kind that a new sink and a recovery may cure. */
+static enum gf_rc
+turn(struct live *live, bool *done_out, struct gf_error *error)
+{
+    *done_out = false;
+    members_count(live);
+    const bool is_busy = live->status.live > 0;
+    const struct gf_duration wait = {is_busy ? 0 : IDLE_SLEEP_US};
+    const bool has_nothing = live->status.live + live->status.recovering == 0;
+    enum gf_rc rc = live_hear(live, has_nothing ? wait : (struct gf_duration){0}, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    if (live->retry_at_us > live_now_us(live)) { /* the group is heard all the while */
+        rest(live, IDLE_SLEEP_US);
+        return GF_OK;
+    }
+    rc = live_open(live, error);
+    if (rc == GF_OK) {
+        rc = live_take_over(live, wait, error);
+    }
+    if (rc != GF_OK) {
+        return rc;
+    }
+    members_count(live);
+    if (live->status.live == 0) {
+        show(live);
+        return GF_OK;
+    }
+    return turn_live(live, done_out, error);
+}
+
+/* Whether an error is of the kind that a new beginning may cure. With fixed slots being fenced
+ * means that another instance has the slot; in a group it may be a successor that ended our
+ * transaction, and the group says who owns what. */
 static bool
 is_curable(const struct live *live, enum gf_rc rc)
 {
-    const bool kind =
-        gf_rc_action(rc) == GF_ACTION_ABORT || rc == GF_E_UNAVAILABLE || rc == GF_E_BUSY;
+    const bool kind = gf_rc_action(rc) == GF_ACTION_ABORT || rc == GF_E_UNAVAILABLE ||
+                      rc == GF_E_BUSY || rc == GF_E_STATE ||
+                      (rc == GF_E_FENCED && live->sink != NULL && live->group != NULL);
     return kind && !(live->options->exit_at_end && live->retries >= RETRIES_AT_END_MAX);
 }
 
-static void
-sink_drop(struct live *live)
+/* The store that is damaged is put away; the shard begins again without it. */
+static enum gf_rc
+condemn(struct live *live, struct gf_error *error)
 {
-    if (live->sink != NULL) {
-        live->sink->ops->close(live->sink); /* an open commit is aborted */
-        live->sink = NULL;
+    char why[GF_ERROR_TEXT_SIZE];
+    memcpy(why, error->text, sizeof(why));
+    struct member *member = live->damaged;
+    live->damaged = NULL;
+    if (live->options->note != NULL) {
+        live->options->note(live->options->context, GF_LIVE_CONDEMNED, member->id, why);
     }
+    member->must_start = true;
+    return gf_shard_condemn(member->shard, why, error);
 }
 
-/* Waits a little longer each time, opens a new sink and recovers. */
+/* After a failure: nothing in memory is trusted; then another try, a little later each time. */
 static enum gf_rc
 cure(struct live *live, enum gf_rc rc, struct gf_error *error)
 {
     const struct gf_live_options *options = live->options;
-    sink_drop(live);
-    while (rc != GF_OK && is_curable(live, rc) && !options->must_stop(options->context)) {
-        int64_t wait = RETRY_US_MIN << (live->retries < 8 ? live->retries : 8);
-        wait = wait > RETRY_US_MAX ? RETRY_US_MAX : wait;
-        live->retries++;
-        options->warn(options->context, rc, error->text, wait);
-        options->clock->sleep(options->clock, (struct gf_duration){wait});
-        rc = recover_all(live, error);
-        if (rc != GF_OK) {
-            sink_drop(live);
-        }
+    if (!is_curable(live, rc) || options->must_stop(options->context)) {
+        return rc;
     }
-    return rc;
+    int64_t wait = RETRY_US_MIN << (live->retries < 8 ? live->retries : 8);
+    wait = wait > RETRY_US_MAX ? RETRY_US_MAX : wait;
+    wait = live->retries == 0 && rc != GF_E_UNAVAILABLE ? 0 : wait;
+    live->retries++;
+    options->warn(options->context, rc, error->text, wait);
+    live->retry_at_us = live_now_us(live) + wait;
+    if (rc == GF_E_STATE) {
+        live_set_back(live, GF_E_TXN);
+        return condemn(live, error);
+    }
+    live_set_back(live, rc);
+    return GF_OK;
 }
 
 /* A clean stop: every slice at the journal's end, and a record that names them, so that the next
@@ -296,9 +410,11 @@ stop_clean(struct live *live, struct gf_error *error)
      * all of it. */
     for (int round = 0; rc == GF_OK && round < 2; round++) {
         bool has_swept = false;
+        gf_point(GF_POINT_IN_SHUTDOWN);
         rc = sweep_all(live, true, error);
-        for (uint32_t i = 0; i < live->options->shard_count; i++) {
-            has_swept = has_swept || gf_shard_has_swept(live->options->shards[i]);
+        FOR_EACH_LIVE(live, member)
+        {
+            has_swept = has_swept || gf_shard_has_swept(member->shard);
         }
         if (rc == GF_OK && has_swept) {
             rc = heartbeat_all(live, error);
@@ -312,11 +428,9 @@ gf_live_run(const struct gf_live_options *options, struct gf_live_status *status
             struct gf_error *error)
 {
     struct live live = {.options = options};
-    live.last_record_us = now_us(&live);
-    enum gf_rc rc = recover_all(&live, error);
-    if (rc != GF_OK) {
-        rc = cure(&live, rc, error);
-    }
+    live_begin(&live);
+    live.last_record_us = live_now_us(&live);
+    enum gf_rc rc = GF_OK;
     bool done = false;
     while (rc == GF_OK && !done && !options->must_stop(options->context)) {
         rc = turn(&live, &done, error);
@@ -330,6 +444,10 @@ gf_live_run(const struct gf_live_options *options, struct gf_live_status *status
     effects_count(&live);
     show(&live);
     *status_out = live.status;
-    sink_drop(&live);
+    live_sink_drop(&live);
+    if (live.group != NULL) {
+        live_beat(&live, "close the group");
+        live.group->ops->close(live.group);
+    }
     return rc;
 }

@@ -1,121 +1,71 @@
+/* The only way in (architecture, section 4, steps 3 and 4): open the store, follow the journal from
+ * its oldest slice, and, once the shard is ours, up to the end that the journal has then. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "codec/records.h"
+#include "loop/fault.h"
 #include "loop/shard_parts.h"
 
-#define REBUILD "move the store away; the next start rebuilds the state from the journal"
-
-/* What a recovery keeps in mind while it reads the journal. */
-struct recovery {
-    int64_t oldest, newest;        /* batch numbers of the slices in the store */
-    int64_t last;                  /* last batch read, 0 before the first */
-    int64_t marked;                /* batch that the store remembers; no slice is newer */
-    uint64_t mark;                 /* of its record */
-    bool is_learned;               /* reference tables and positions are set */
-    bool is_whole;                 /* from batch 1 into empty slices: effects can be compared */
-    bool is_configured;            /* the journal names a configuration */
-    bool is_named[GF_SLICE_COUNT]; /* the journal names the slice as it is in the store */
-    int64_t refolded;              /* batches that touched a slice */
-};
+#define REBUILD         "move the store away; the next start rebuilds the state from the journal"
+#define RECORDS_AT_ONCE (64 * 1024)
 
 enum gf_rc
-shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record,
-                      struct gf_error *error)
+shard_store_open(struct gf_shard *shard, struct gf_error *error)
 {
-    struct gf_feed *feed = &shard->feed;
-    shard->counts_are_known = false;
-    for (uint32_t i = 0; i < feed->input_count; i++) {
-        struct gf_feed_input *input = &feed->inputs[i];
-        gf_feed_seek(feed, input, 0, 0);
-        input->range.end = 0;
+    return shard->store != NULL ? GF_OK
+                                : shard->stores->ops->open(shard->stores, shard->options.shard,
+                                                           &shard->store, error);
+}
+
+void
+shard_store_close(struct gf_shard *shard)
+{
+    if (shard->store != NULL) {
+        shard->stores->ops->close(shard->stores, shard->options.shard, shard->store);
+        shard->store = NULL;
     }
-    for (uint32_t i = 0; i < record->inputs.count; i++) {
-        const struct gf_journal_input *wanted = &record->inputs.items[i];
-        char name[64] = {0};
-        memcpy(name, wanted->topic.data,
-               wanted->topic.size < sizeof(name) ? wanted->topic.size : sizeof(name) - 1);
-        const int topic = gf_topic_find(name);
-        struct gf_feed_input *input =
-            topic < 0 ? NULL : gf_feed_find(feed, topic, (uint32_t)wanted->partition);
-        if (input != NULL && gf_topics[topic].is_reference) {
-            input->range.end = wanted->from;
-        }
-    }
-    struct gf_batch batch = {0};
-    do {
-        enum gf_rc rc = gf_feed_batch(feed, GF_BATCH_COUNT_MAX, &batch, error);
-        for (uint32_t i = 0; rc == GF_OK && i < batch.event_count; i++) {
-            rc = gf_engine_learn(shard->engine, &batch.events[i], error);
-        }
-        if (rc != GF_OK) {
-            return gf_fail_prefix(error, rc, "shard %u: reference topics", shard->options.shard);
-        }
-        gf_feed_release(feed);
-    } while (batch.event_count > 0);
-    return GF_OK;
+}
+
+/* The owner that the newest claim names: whose open transaction a take-over may have to end. It is
+ * kept in the store, since the claim may be older than the first record that is read again. */
+static void
+owner_name(const struct gf_shard *shard, char out[32])
+{
+    snprintf(out, 32, "owner-%u", shard->options.shard);
+}
+
+static enum gf_rc
+owner_get(struct gf_shard *shard, struct gf_error *error)
+{
+    char name[32];
+    struct gf_span found = {0};
+    owner_name(shard, name);
+    const enum gf_rc rc = shard->store->ops->get_named(shard->store, name, &found, error);
+    const size_t size = rc == GF_OK && found.size < sizeof(shard->owner) ? found.size : 0;
+    memcpy(shard->owner, found.data == NULL ? "" : (const char *)found.data, size);
+    shard->owner[size] = '\0';
+    return rc;
 }
 
 enum gf_rc
-shard_batch_of(struct gf_shard *shard, const struct gf_journal *record, struct gf_batch *out,
-               struct gf_error *error)
+shard_owner_put(struct gf_shard *shard, struct gf_span transactional_id, struct gf_error *error)
 {
-    struct gf_feed *feed = &shard->feed;
-    int64_t count_before = 0, count_after = 0;
-    for (uint32_t i = 0; i < feed->input_count; i++) {
-        feed->inputs[i].range.end = feed->inputs[i].range.to;
+    if (transactional_id.size == 0 || transactional_id.size >= sizeof(shard->owner) ||
+        gf_span_equal(transactional_id, gf_span_text(shard->owner))) {
+        return GF_OK;
     }
-    for (uint32_t i = 0; i < record->inputs.count; i++) {
-        const struct gf_journal_input *wanted = &record->inputs.items[i];
-        struct gf_feed_input *input = &feed->inputs[i];
-        const bool fits =
-            i < feed->input_count && input->range.partition == (uint32_t)wanted->partition &&
-            gf_span_equal(wanted->topic, gf_span_text(gf_topics[input->range.topic].name));
-        if (!fits) {
-            return gf_fail(error, GF_E_CONFIG,
-                           "shard %u batch %" PRId64
-                           " has input %.*s/%d, which is no input any more: were partitions "
-                           "added or taken away?",
-                           shard->options.shard, record->batch, GF_SPAN_PRINT(wanted->topic),
-                           wanted->partition);
-        }
-        if (input->range.to != wanted->from) {
-            gf_feed_seek(feed, input, wanted->from, input->range.count);
-        }
-        count_before += input->range.count;
-        count_after += wanted->count;
-        input->range.end = wanted->to;
-    }
-    const enum gf_rc rc = gf_feed_batch(feed, GF_BATCH_COUNT_MAX, out, error);
-    if (rc != GF_OK) {
-        return gf_fail_prefix(error, rc, "shard %u batch %" PRId64, shard->options.shard,
-                              record->batch);
-    }
-    const bool is_countable = shard->counts_are_known || record->batch == 1;
-    if (is_countable && count_after - count_before != (int64_t)out->event_count) {
-        return gf_fail(error, GF_E_LOST,
-                       "shard %u batch %" PRId64 ": had %" PRId64
-                       " records, %u are there: an input topic was cut or "
-                       "made anew",
-                       shard->options.shard, record->batch, count_after - count_before,
-                       out->event_count);
-    }
-    for (uint32_t i = 0; i < record->inputs.count; i++) {
-        feed->inputs[i].range.to = record->inputs.items[i].to;
-        feed->inputs[i].range.count = record->inputs.items[i].count;
-    }
-    shard->counts_are_known = true;
-    shard->batch_mark = shard_mark_of(record);
-    out->number = record->batch;
-    out->shard_time = record->shard_time;
-    out->has_advance = record->has_advance_to;
-    out->advance_to = record->advance_to;
-    return GF_OK;
+    char name[32];
+    owner_name(shard, name);
+    memcpy(shard->owner, transactional_id.data, transactional_id.size);
+    shard->owner[transactional_id.size] = '\0';
+    return shard->store->ops->put_named(shard->store, name, transactional_id, error);
 }
 
 /* Loads what the store knows of every slice. */
 static enum gf_rc
-slices_open(struct gf_shard *shard, struct recovery *recovery, int64_t *journal_offset_out,
+slices_open(struct gf_shard *shard, struct following *following, int64_t *journal_offset_out,
             struct gf_error *error)
 {
     const uint32_t id = shard->options.shard;
@@ -123,8 +73,8 @@ slices_open(struct gf_shard *shard, struct recovery *recovery, int64_t *journal_
     if (rc != GF_OK) {
         return rc;
     }
-    recovery->oldest = INT64_MAX;
-    recovery->newest = 0;
+    following->oldest = INT64_MAX;
+    following->newest = 0;
     for (uint32_t slice = 0; slice < GF_SLICE_COUNT; slice++) {
         const struct gf_slice_meta *meta = &shard->metas[slice];
         struct gf_store_block found = {0};
@@ -138,35 +88,36 @@ slices_open(struct gf_shard *shard, struct recovery *recovery, int64_t *journal_
         if (rc != GF_OK) {
             return rc;
         }
-        if (meta->batch < recovery->oldest) {
-            recovery->oldest = meta->batch;
+        if (meta->batch < following->oldest) {
+            following->oldest = meta->batch;
             *journal_offset_out = meta->batch == 0 ? 0 : meta->journal_offset;
         }
-        recovery->newest = meta->batch > recovery->newest ? meta->batch : recovery->newest;
+        following->newest = meta->batch > following->newest ? meta->batch : following->newest;
     }
-    recovery->is_whole = recovery->newest == 0;
-    rc = shard_mark_get(shard, &recovery->marked, &recovery->mark, error);
-    if (rc == GF_OK && recovery->newest > recovery->marked) {
+    following->is_whole = following->newest == 0;
+    rc = shard_mark_get(shard, &following->marked, &following->mark, error);
+    if (rc == GF_OK && following->newest > following->marked) {
         rc = gf_fail(error, GF_E_DAMAGED,
                      "shard %u: the store does not say which journal it was made from; " REBUILD,
                      id);
     }
-    recovery->newest = recovery->marked;
+    following->newest = following->marked;
     return rc;
 }
 
 /* A first start is one where the journal's end offset is 0, nothing else. */
 static enum gf_rc
-first_start(struct gf_shard *shard, const struct recovery *recovery, struct gf_time start,
-            bool start_is_latest, struct gf_error *error)
+first_start(struct gf_shard *shard, const struct following *following, struct gf_error *error)
 {
-    if (recovery->newest > 0) {
+    const struct gf_time start = shard->options.start;
+    const bool start_is_latest = shard->options.start_is_latest;
+    if (following->newest > 0) {
         return gf_fail(error, GF_E_LOST,
                        "shard %u: the journal is empty, but the store is at batch %" PRId64
                        ": the journal was emptied, or this store belongs to another log; restore "
                        "the journal, or move "
                        "the store away to start over",
-                       shard->options.shard, recovery->newest);
+                       shard->options.shard, following->newest);
     }
     for (uint32_t i = 0; i < shard->feed.input_count; i++) {
         struct gf_feed_input *input = &shard->feed.inputs[i];
@@ -194,211 +145,14 @@ first_start(struct gf_shard *shard, const struct recovery *recovery, struct gf_t
     return GF_OK;
 }
 
-/* Code, zone rules or order changed since: refolding would give another state than the outputs were
- * made from. */
-static enum gf_rc
-version_check(struct gf_shard *shard, struct recovery *recovery, int64_t batch,
-              struct gf_error *error)
-{
-    if (batch <= recovery->oldest) {
-        return GF_OK;
-    }
-    const char *then = shard->current.first_line, *now = shard->configured.first_line;
-    const char *then_order = strstr(then, " order "), *now_order = strstr(now, " order ");
-    const size_t then_size = then_order == NULL ? strlen(then) : (size_t)(then_order - then);
-    const size_t now_size = now_order == NULL ? strlen(now) : (size_t)(now_order - now);
-    if (then_size == now_size && memcmp(then, now, now_size) == 0) {
-        return GF_OK; /* the order in force then is used for the refold */
-    }
-    if (shard->options.accept_refold) {
-        recovery->is_whole = false; /* other effects are what was accepted */
-        return GF_OK;
-    }
-    return gf_fail(error, GF_E_VERSION,
-                   "shard %u: batch %" PRId64
-                   " must be folded again (the last stop was no clean one), but it was folded "
-                   "under \"%.*s\" and this is \"%.*s\"; start the old version once and stop it "
-                   "with SIGTERM, or go on "
-                   "with --accept-refold",
-                   shard->options.shard, batch, (int)then_size, then, (int)now_size, now);
-}
-
-static enum gf_rc
-slices_compare(const struct gf_shard *shard, struct recovery *recovery,
-               const struct gf_journal *record, struct gf_error *error)
-{
-    for (uint32_t i = 0; i < record->slices.count; i++) {
-        const struct gf_swept_slice *swept = &record->slices.items[i];
-        if (swept->slice < 0 || swept->slice >= GF_SLICE_COUNT) {
-            return gf_fail(error, GF_E_DAMAGED,
-                           "shard %u batch %" PRId64 ": journal names slice %d",
-                           shard->options.shard, record->batch, swept->slice);
-        }
-        const struct gf_slice_meta *meta = &shard->metas[swept->slice];
-        recovery->is_named[swept->slice] =
-            recovery->is_named[swept->slice] || meta->batch == swept->batch;
-        if (meta->batch == swept->batch &&
-            memcmp(meta->digest.bytes, swept->digest, sizeof(swept->digest)) != 0) {
-            return gf_fail(error, GF_E_DAMAGED,
-                           "shard %u slice %d at batch %" PRId64
-                           ": the store's digest is not the journal's: it is damaged, or it "
-                           "belongs to another log; " REBUILD,
-                           shard->options.shard, swept->slice, swept->batch);
-        }
-    }
-    return GF_OK;
-}
-
-/* Memory is nearly full: what has been folded again is acknowledged, so slices may go to the store.
- */
-static enum gf_rc
-slices_relieve(struct gf_shard *shard, struct recovery *recovery, struct gf_error *error)
-{
-    enum gf_rc rc = GF_OK;
-    for (uint32_t slice = 0; rc == GF_OK && slice < GF_SLICE_COUNT; slice++) {
-        if (!gf_engine_is_under_pressure(shard->engine)) {
-            break;
-        }
-        struct gf_sweep sweep;
-        if (gf_engine_slice_batch(shard->engine, slice) == shard->batch) {
-            rc = shard_sweep_slice(shard, slice, &sweep, error);
-            recovery->is_named[slice] = false;
-        }
-    }
-    return rc;
-}
-
-static enum gf_rc
-batch_refold(struct gf_shard *shard, struct recovery *recovery, const struct gf_journal *record,
-             struct gf_error *error)
-{
-    enum gf_rc rc = shard_find_config(shard, (uint64_t)record->config_hash, error);
-    if (rc == GF_OK) {
-        rc = version_check(shard, recovery, record->batch, error);
-    }
-    if (rc == GF_OK && !recovery->is_learned) {
-        rc = shard_learn_reference(shard, record, error);
-        recovery->is_learned = true;
-    }
-    struct gf_batch batch = {0};
-    if (rc == GF_OK) {
-        rc = shard_batch_of(shard, record, &batch, error);
-    }
-    if (rc == GF_OK) {
-        gf_engine_set_shard_time(shard->engine, record->shard_time);
-        rc = shard_fetch_wanted(shard, &batch, error);
-    }
-    struct gf_effects effects = {0};
-    if (rc == GF_OK) {
-        rc = gf_engine_fold(shard->engine, &batch, true, &effects, error);
-    }
-    if (rc != GF_OK) {
-        return gf_fail_prefix(error, rc, "recovery of shard %u", shard->options.shard);
-    }
-    if (recovery->is_whole &&
-        memcmp(effects.digest.bytes, record->effects_digest, GF_DIGEST_SIZE) != 0) {
-        return gf_fail(error, GF_E_DIFFERENT,
-                       "shard %u batch %" PRId64
-                       ": folded again from batch 1, it gives other effects than the journal "
-                       "says; `gridfold replay` shows more",
-                       shard->options.shard, record->batch);
-    }
-    gf_engine_set_tally(shard->engine, &record->tally);
-    gf_feed_release(&shard->feed);
-    recovery->refolded += record->batch > recovery->oldest;
-    shard->batch = record->batch;
-    return slices_relieve(shard, recovery, error);
-}
-
-static enum gf_rc
-batches_are_gone(const struct gf_shard *shard, const struct recovery *recovery, int64_t goes_on,
-                 struct gf_error *error)
-{
-    const bool is_hole = recovery->last > 0;
-    const int64_t oldest = recovery->oldest == 0 ? 1 : recovery->oldest;
-    return gf_fail(error, is_hole ? GF_E_DAMAGED : GF_E_LOST,
-                   "shard %u: the journal goes on with batch %" PRId64 "; batch %" PRId64
-                   " is needed: %s; restore the journal, or a store of it that is at batch %" PRId64
-                   " or later",
-                   shard->options.shard, goes_on, is_hole ? recovery->last + 1 : oldest,
-                   is_hole ? "it has a hole" : "its beginning is gone (retention?)", goes_on);
-}
-
-static enum gf_rc
-record_take(struct gf_shard *shard, struct recovery *recovery, const struct gf_journal *record,
-            int64_t offset, struct gf_error *error)
-{
-    enum gf_rc rc = slices_compare(shard, recovery, record, error);
-    if (rc != GF_OK) {
-        return rc;
-    }
-    if (record->kind != GF_JOURNAL_KIND_BATCH && recovery->last == 0 &&
-        record->batch > recovery->oldest) {
-        return batches_are_gone(shard, recovery, record->batch + 1, error);
-    }
-    if (record->kind == GF_JOURNAL_KIND_CONFIG && record->has_config) {
-        recovery->is_configured = true;
-        return shard_take_config(shard, record->config.body, (uint64_t)record->config_hash, error);
-    }
-    if (record->kind != GF_JOURNAL_KIND_BATCH) {
-        return GF_OK;
-    }
-    if (recovery->last > 0 ? record->batch != recovery->last + 1
-                           : record->batch > recovery->oldest + (recovery->oldest == 0)) {
-        return batches_are_gone(shard, recovery, record->batch, error);
-    }
-    if (record->batch == recovery->marked && shard_mark_of(record) != recovery->mark) {
-        return gf_fail(
-            error, GF_E_DAMAGED,
-            "shard %u: batch %" PRId64
-            " of the journal is not the one that the store was made from: does the store "
-            "belong to another log? " REBUILD,
-            shard->options.shard, record->batch);
-    }
-    recovery->last = record->batch;
-    recovery->is_configured = true; /* by hash */
-    shard->batch_base = offset;
-    if (record->batch < recovery->oldest) {
-        for (uint32_t i = 0; i < record->inputs.count && i < shard->feed.input_count; i++) {
-            gf_feed_seek(&shard->feed, &shard->feed.inputs[i], record->inputs.items[i].to,
-                         record->inputs.items[i].count);
-        }
-        return GF_OK;
-    }
-    return batch_refold(shard, recovery, record, error);
-}
-
-static enum gf_rc
-journal_follow(struct gf_shard *shard, struct recovery *recovery, struct gf_journal_reader *reader,
-               const struct gf_progress *progress, struct gf_error *error)
-{
-    for (;;) {
-        struct gf_journal record;
-        int64_t offset = 0;
-        bool found = false;
-        enum gf_rc rc = gf_journal_next(reader, &record, &offset, &found, error);
-        if (rc != GF_OK || !found) {
-            return rc;
-        }
-        rc = record_take(shard, recovery, &record, offset, error);
-        if (rc != GF_OK) {
-            return rc;
-        }
-        if (progress != NULL && progress->show != NULL) {
-            progress->show(progress->context, "recovering", offset + 1 - reader->first,
-                           reader->end - reader->first);
-        }
-    }
-}
-
 /* Slices that were swept, but whose journal record was never committed: the next record names them.
  * In order of batch, as a replay meets them. */
 static void
-unnamed_note(struct gf_shard *shard, const struct recovery *recovery)
+unnamed_note(struct gf_shard *shard, const struct following *following)
 {
     for (uint32_t slice = 0; slice < GF_SLICE_COUNT; slice++) {
         const struct gf_slice_meta *meta = &shard->metas[slice];
-        if (meta->batch == 0 || recovery->is_named[slice]) {
+        if (meta->batch == 0 || following->is_named[slice]) {
             continue;
         }
         uint32_t at = shard->swept_count++;
@@ -410,17 +164,16 @@ unnamed_note(struct gf_shard *shard, const struct recovery *recovery)
     }
 }
 
-enum gf_rc
-gf_shard_recover(struct gf_shard *shard, struct gf_time start, bool start_is_latest,
-                 const struct gf_progress *progress, struct gf_error *error)
+static void
+memory_drop(struct gf_shard *shard)
 {
-    struct recovery recovery = {0};
-    int64_t journal_offset = 0;
     gf_engine_reset(shard->engine);
     for (uint32_t i = 0; i < shard->feed.input_count; i++) {
         gf_feed_seek(&shard->feed, &shard->feed.inputs[i], -1, 0); /* nothing read ahead survives */
         gf_feed_seek(&shard->feed, &shard->feed.inputs[i], 0, 0);
     }
+    shard->following = (struct following){0};
+    memset(shard->is_checked, 0, sizeof(shard->is_checked));
     shard->batch = 0;
     shard->mark_stored = 0;
     shard->counts_are_known = false;
@@ -428,50 +181,162 @@ gf_shard_recover(struct gf_shard *shard, struct gf_time start, bool start_is_lat
     shard->swept_count = 0;
     shard->batch_base = 0;
     shard->records_since_sweep = 0;
-    enum gf_rc rc = slices_open(shard, &recovery, &journal_offset, error);
-    struct gf_journal_reader reader;
+}
+
+enum gf_rc
+gf_shard_start(struct gf_shard *shard, struct gf_error *error)
+{
+    struct following *following = &shard->following;
+    shard->place = GF_SHARD_AWAY;
+    memory_drop(shard);
+    int64_t journal_offset = 0;
+    enum gf_rc rc = shard_store_open(shard, error);
     if (rc == GF_OK) {
-        rc = gf_journal_open(&reader, shard->source, &shard->lookup, shard->options.shard,
-                             journal_offset, shard->journal_arena, JOURNAL_ARENA_SIZE, error);
+        rc = slices_open(shard, following, &journal_offset, error);
     }
-    if (rc != GF_OK) {
-        return rc;
+    if (rc == GF_OK) {
+        rc =
+            gf_journal_open(&following->reader, shard->source, &shard->lookup, shard->options.shard,
+                            journal_offset, shard->journal_arena, JOURNAL_ARENA_SIZE, error);
     }
-    shard->must_claim = shard->options.instance != NULL;
-    shard->must_configure = true;
-    shard->journal_base = reader.end;
-    if (reader.end == 0) {
-        rc = first_start(shard, &recovery, start, start_is_latest, error);
-        return rc != GF_OK ? rc : shard_configure(shard, &shard->configured, error);
+    if (rc == GF_OK) {
+        following->from = following->reader.at;
+        rc = owner_get(shard, error);
     }
-    if (shard->current.fold.features == NULL) {
+    if (rc == GF_OK && shard->current.fold.features == NULL) {
         rc =
             shard_configure(shard, &shard->configured, error); /* until the journal names another */
     }
     if (rc == GF_OK) {
-        rc = journal_follow(shard, &recovery, &reader, progress, error);
+        shard->place = GF_SHARD_FOLLOWING;
+    }
+    return rc;
+}
+
+enum gf_rc
+gf_shard_take_over(struct gf_shard *shard, struct gf_error *error)
+{
+    assert(shard->place == GF_SHARD_FOLLOWING);
+    shard->following.is_taking_over = true;
+    return GF_RULE(END_AFTER_STORE) ? gf_journal_extend(&shard->following.reader, error) : GF_OK;
+}
+
+/* At the end of the journal, and the shard is ours: it can go on from here. */
+static enum gf_rc
+take_over_end(struct gf_shard *shard, struct gf_error *error)
+{
+    struct following *following = &shard->following;
+    enum gf_rc rc = GF_OK;
+    if (following->newest > following->last && following->reader.end > 0) {
+        rc = gf_fail(error, GF_E_DAMAGED,
+                     "shard %u: the store is at batch %" PRId64
+                     ", which the journal does not reach: it was cut, or the store belongs to "
+                     "another log; restore the journal, or " REBUILD,
+                     shard->options.shard, following->newest);
+    } else if (following->last == 0) { /* nothing, or only claims and configurations so far */
+        rc = first_start(shard, following, error);
     }
     if (rc != GF_OK) {
         return rc;
     }
-    if (recovery.newest > recovery.last) {
-        return gf_fail(error, GF_E_DAMAGED,
-                       "shard %u: the store is at batch %" PRId64
-                       ", which the journal does not reach: it was cut, or the store belongs to "
-                       "another log; restore the journal, or " REBUILD,
-                       shard->options.shard, recovery.newest);
-    }
-    if (recovery.last == 0) { /* only claims and configurations so far */
-        rc = first_start(shard, &recovery, start, start_is_latest, error);
+    shard->batch = following->last;
+    shard->journal_base = following->reader.end;
+    shard->must_claim = shard->options.instance != NULL;
+    shard->must_configure =
+        !following->is_configured || shard->current.hash != shard->configured.hash;
+    shard->swept_count = 0;
+    unnamed_note(shard, following);
+    shard->config_stored = false;
+    shard->feed.is_arrival = shard->options.is_arrival;
+    shard->place = GF_SHARD_LIVE;
+    return GF_OK;
+}
+
+enum gf_rc
+gf_shard_follow(struct gf_shard *shard, int64_t records_max, struct gf_duration wait,
+                bool *moved_out, struct gf_error *error)
+{
+    struct following *following = &shard->following;
+    assert(shard->place == GF_SHARD_FOLLOWING);
+    *moved_out = false;
+    const int64_t stop = following->records + records_max;
+    bool found = true;
+    while (found && following->records < stop) {
+        struct gf_journal record;
+        int64_t offset = 0;
+        const int64_t before = following->reader.at;
+        enum gf_rc rc = gf_journal_poll(&following->reader, wait, &record, &offset, &found, error);
+        *moved_out = *moved_out || found || following->reader.at > before;
+        if (rc == GF_OK && found) {
+            rc = shard_take_record(shard, &record, offset, error);
+        }
         if (rc != GF_OK) {
             return rc;
         }
     }
-    shard->batch = recovery.last;
-    shard->must_configure =
-        !recovery.is_configured || shard->current.hash != shard->configured.hash;
-    unnamed_note(shard, &recovery);
-    shard->config_stored = false;
-    shard->feed.is_arrival = shard->options.is_arrival;
-    return GF_OK;
+    const bool is_level =
+        gf_journal_is_level(&following->reader) || (!GF_RULE(READ_TO_END) && !found && !*moved_out);
+    if (!is_level) {
+        return GF_OK;
+    }
+    return following->is_taking_over ? take_over_end(shard, error) : GF_OK;
+}
+
+enum gf_rc
+gf_shard_standby_look(struct gf_shard *shard, struct gf_error *error)
+{
+    return gf_journal_extend(&shard->following.reader, error);
+}
+
+bool
+gf_shard_is_level(const struct gf_shard *shard)
+{
+    return shard->place == GF_SHARD_LIVE || gf_journal_is_level(&shard->following.reader);
+}
+
+void
+gf_shard_progress(const struct gf_shard *shard, int64_t *done_out, int64_t *total_out)
+{
+    const struct gf_journal_reader *reader = &shard->following.reader;
+    const int64_t from = shard->following.from;
+    *total_out = reader->end - from;
+    *done_out = shard->place == GF_SHARD_LIVE ? *total_out : reader->at - from;
+}
+
+const char *
+gf_shard_owner(const struct gf_shard *shard)
+{
+    return shard->owner;
+}
+
+enum gf_rc
+gf_shard_condemn(struct gf_shard *shard, const char *why, struct gf_error *error)
+{
+    shard->place = GF_SHARD_AWAY;
+    shard_store_close(shard);
+    return shard->stores->ops->condemn(shard->stores, shard->options.shard, why, error);
+}
+
+enum gf_rc
+gf_shard_recover(struct gf_shard *shard, const struct gf_progress *progress, struct gf_error *error)
+{
+    enum gf_rc rc = gf_shard_start(shard, error);
+    if (rc == GF_OK) {
+        rc = gf_shard_take_over(shard, error);
+    }
+    uint32_t still = 0;
+    while (rc == GF_OK && shard->place != GF_SHARD_LIVE) {
+        bool moved = false;
+        rc = gf_shard_follow(shard, RECORDS_AT_ONCE, GF_JOURNAL_WAIT, &moved, error);
+        still = moved ? 0 : still + 1;
+        if (rc == GF_OK && still > GF_JOURNAL_WAITS_MAX) {
+            rc = gf_journal_stuck(&shard->following.reader, error);
+        }
+        if (progress != NULL && progress->show != NULL) {
+            int64_t done = 0, total = 0;
+            gf_shard_progress(shard, &done, &total);
+            progress->show(progress->context, "recovering", done, total);
+        }
+    }
+    return rc;
 }

@@ -203,7 +203,10 @@ gf_shard_replay(struct gf_shard *shard, struct gf_time from, struct gf_time to,
     gf_engine_reset(shard->engine);
     shard->batch = 0;
     shard->counts_are_known = false;
-    enum gf_rc rc = journal_walk(&replay, slices_count, error);
+    enum gf_rc rc = shard_store_open(shard, error);
+    if (rc == GF_OK) {
+        rc = journal_walk(&replay, slices_count, error);
+    }
     if (rc == GF_OK && replay.expected.count > 0) {
         replay.expected.size = (size_t)replay.expected.count * sizeof(struct gf_swept_slice);
         replay.expected.items = shard->options.reserve(replay.expected.size);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codec/records.h"
+#include "loop/fault.h"
 #include "loop/shard_parts.h"
 
 #define EFFECT_BYTES_MAX (UINT32_C(256) << 20)
@@ -95,7 +96,7 @@ feed_make(struct gf_shard *shard, struct gf_error *error)
 
 enum gf_rc
 gf_shard_new(const struct gf_shard_options *options, struct gf_source *source,
-             const struct gf_lookup *lookup, struct gf_store *store, struct gf_shard **out,
+             const struct gf_lookup *lookup, struct gf_stores *stores, struct gf_shard **out,
              struct gf_error *error)
 {
     void *memory = NULL;
@@ -104,8 +105,8 @@ gf_shard_new(const struct gf_shard_options *options, struct gf_source *source,
         return rc;
     }
     struct gf_shard *shard = memory;
-    *shard =
-        (struct gf_shard){.options = *options, .source = source, .lookup = *lookup, .store = store};
+    *shard = (struct gf_shard){
+        .options = *options, .source = source, .lookup = *lookup, .stores = stores};
     shard->work_size = work_lay(shard, NULL);
     rc = memory_reserve(options, shard->work_size, &shard->work_memory, error);
     if (rc == GF_OK) {
@@ -133,6 +134,7 @@ gf_shard_free(struct gf_shard *shard)
         return;
     }
     const struct gf_shard_options options = shard->options;
+    shard_store_close(shard);
     if (shard->current.owned != NULL) {
         gf_config_free(shard->current.owned);
     }
@@ -246,43 +248,54 @@ batch_append(struct gf_shard *shard, struct gf_sink *sink, const struct gf_batch
     return appended;
 }
 
-/* Claims and configurations come before the first batch that stands on them; they take no batch
- * number. */
+bool
+gf_shard_must_claim(const struct gf_shard *shard)
+{
+    return shard->must_claim;
+}
+
+enum gf_rc
+gf_shard_claim(struct gf_shard *shard, struct gf_sink *sink, int32_t generation,
+               struct gf_error *error)
+{
+    const struct gf_span transactional_id = gf_span_text(
+        shard->options.transactional_id == NULL ? "" : shard->options.transactional_id);
+    struct gf_journal claim = {.kind = GF_JOURNAL_KIND_CLAIM,
+                               .batch = shard->batch,
+                               .shard_time = gf_engine_shard_time(shard->engine),
+                               .tally = *gf_engine_tally(shard->engine),
+                               .has_claim = true,
+                               .claim = {.instance = gf_span_text(shard->options.instance),
+                                         .transactional_id = transactional_id,
+                                         .generation = generation}};
+    enum gf_rc rc = record_append(shard, sink, &claim, error);
+    shard->must_claim = rc != GF_OK;
+    return rc;
+}
+
+/* A configuration comes before the first batch that stands on it; it takes no batch number. */
 static enum gf_rc
 news_append(struct gf_shard *shard, struct gf_sink *sink, struct gf_error *error)
 {
-    enum gf_rc rc = GF_OK;
-    if (shard->must_claim) {
-        struct gf_journal claim = {
-            .kind = GF_JOURNAL_KIND_CLAIM,
-            .batch = shard->batch,
-            .shard_time = gf_engine_shard_time(shard->engine),
-            .tally = *gf_engine_tally(shard->engine),
-            .has_claim = true,
-            .claim = {.instance = gf_span_text(shard->options.instance),
-                      .transactional_id = gf_span_text(shard->options.transactional_id),
-                      .generation = -1}};
-        rc = record_append(shard, sink, &claim, error);
-        shard->must_claim = rc != GF_OK;
+    if (!shard->must_configure) {
+        return GF_OK;
     }
-    if (rc == GF_OK && shard->must_configure) {
-        rc = shard_configure(shard, &shard->configured, error);
-        struct gf_journal config = {
-            .kind = GF_JOURNAL_KIND_CONFIG,
-            .batch = shard->batch,
-            .shard_time = gf_engine_shard_time(shard->engine),
-            .tally = *gf_engine_tally(shard->engine),
-            .has_config = true,
-            .config = {.body = gf_span_of(shard->config_text, shard->config_size),
-                       .time_zone_version = gf_span_text(shard->options.zones->version),
-                       .fold_version = GF_FOLD_VERSION,
-                       .program_version = gf_span_text(GF_PROGRAM_VERSION)}};
-        if (rc == GF_OK) {
-            rc = record_append(shard, sink, &config, error);
-        }
-        shard->must_configure = rc != GF_OK;
-        shard->config_stored = false;
+    enum gf_rc rc = shard_configure(shard, &shard->configured, error);
+    struct gf_journal config = {
+        .kind = GF_JOURNAL_KIND_CONFIG,
+        .batch = shard->batch,
+        .shard_time = gf_engine_shard_time(shard->engine),
+        .tally = *gf_engine_tally(shard->engine),
+        .has_config = true,
+        .config = {.body = gf_span_of(shard->config_text, shard->config_size),
+                   .time_zone_version = gf_span_text(shard->options.zones->version),
+                   .fold_version = GF_FOLD_VERSION,
+                   .program_version = gf_span_text(GF_PROGRAM_VERSION)}};
+    if (rc == GF_OK) {
+        rc = record_append(shard, sink, &config, error);
     }
+    shard->must_configure = rc != GF_OK;
+    shard->config_stored = false;
     return rc;
 }
 
@@ -301,7 +314,7 @@ gf_shard_lag(const struct gf_shard *shard)
 bool
 gf_shard_has_news(const struct gf_shard *shard)
 {
-    return shard->must_claim || shard->must_configure;
+    return shard->must_configure;
 }
 
 enum gf_rc
@@ -332,6 +345,7 @@ gf_shard_step(struct gf_shard *shard, struct gf_sink *sink, struct gf_time advan
         rc = gf_engine_fold(shard->engine, &batch, false, &effects, error);
     }
     if (rc == GF_OK) {
+        gf_point(GF_POINT_MID_BATCH);
         rc = batch_append(shard, sink, &batch, &effects, error);
     }
     if (rc != GF_OK) {
@@ -382,6 +396,13 @@ gf_shard_acknowledged(struct gf_shard *shard, struct gf_error *error)
                 shard->swept_count * sizeof(shard->swept[0]));
         shard->swept_named = 0;
     }
+    if (shard->options.transactional_id != NULL && !shard->must_claim) {
+        const enum gf_rc rc =
+            shard_owner_put(shard, gf_span_text(shard->options.transactional_id), error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+    }
     if (shard->config_stored || shard->current.hash != shard->configured.hash) {
         return GF_OK;
     }
@@ -394,6 +415,12 @@ gf_shard_acknowledged(struct gf_shard *shard, struct gf_error *error)
 }
 
 /* ---- to look at ---- */
+
+enum gf_shard_place
+gf_shard_place(const struct gf_shard *shard)
+{
+    return shard->place;
+}
 
 const struct gf_engine *
 gf_shard_engine(const struct gf_shard *shard)
@@ -436,8 +463,11 @@ gf_shard_look(struct gf_shard *shard, enum gf_entity_kind kind, struct gf_span k
     const struct gf_store_block wanted = {.kind = (uint8_t)kind, .key = key};
     const uint32_t slice = gf_slice_of(gf_entity_hash(kind, key));
     struct gf_store_block found = {0};
-    enum gf_rc rc = shard->store->ops->get(shard->store, shard->options.shard, &slice, &wanted, 1,
-                                           &found, error);
+    enum gf_rc rc = shard_store_open(shard, error);
+    if (rc == GF_OK) {
+        rc = shard->store->ops->get(shard->store, shard->options.shard, &slice, &wanted, 1, &found,
+                                    error);
+    }
     if (rc == GF_OK && found.bytes.size > 0) {
         rc = gf_engine_load(shard->engine, &found, error);
         *out = gf_engine_find(shard->engine, kind, key);

@@ -1,10 +1,11 @@
 /* Shard: one shard's engine, feed and place in its journal; and recovery, the only way to start.
  *
- *     new → recover → ( batch → fold → effects and journal record to the sink → commit → sweep )*
+ *     new → start → follow … → take over → follow … → live:
+ *           ( batch → fold → effects and journal record to the sink → commit → sweep )*
  *
  * The journal is the authority for positions: a shard starts where its last record says, after
  * every slice of its store has been folded forward to it. Nothing is written to the store before
- * its commit was acknowledged. */
+ * its commit was acknowledged. A standby follows and is never told to take over. */
 #ifndef GF_LOOP_SHARD_H
 #define GF_LOOP_SHARD_H
 
@@ -14,7 +15,7 @@
 #include "loop/clock.h"
 #include "loop/feed.h"
 #include "loop/sink.h"
-#include "state/store.h"
+#include "loop/stores.h"
 
 struct gf_shard_options {
     uint32_t shard, shard_count;
@@ -22,7 +23,9 @@ struct gf_shard_options {
     uint32_t customers_max, timers_max;
     uint32_t batch_records;
     int64_t sweep_records; /* a full round of the slices takes at most this many records */
-    bool accept_refold;    /* go on although the fold's code changed under state that is behind */
+    struct gf_time start;  /* of a first start; GF_TIME_NONE: earliest */
+    bool start_is_latest;
+    bool accept_refold; /* go on although the fold's code changed under state that is behind */
     const struct gf_config *config; /* of this start */
     const struct gf_zones *zones;
     const char *instance, *transactional_id; /* for the claim; NULL: none is written */
@@ -39,23 +42,61 @@ struct gf_progress {
 
 struct gf_shard;
 
+enum gf_shard_place {
+    GF_SHARD_AWAY,      /* nothing in memory that can be used */
+    GF_SHARD_FOLLOWING, /* folds what the journal says, sink muted */
+    GF_SHARD_LIVE,      /* at the journal's end, and ours */
+};
+
 /* Makes a shard with its memory; it has folded nothing. Errors: GF_E_NO_MEMORY, GF_E_CONFIG, those
  * of the source. */
 GF_MUST_USE enum gf_rc gf_shard_new(const struct gf_shard_options *options,
                                     struct gf_source *source, const struct gf_lookup *lookup,
-                                    struct gf_store *store, struct gf_shard **out,
+                                    struct gf_stores *stores, struct gf_shard **out,
                                     struct gf_error *error);
-void gf_shard_free(struct gf_shard *shard); /* accepts NULL */
+void gf_shard_free(struct gf_shard *shard); /* closes its store; accepts NULL */
 
-/* Brings the shard to the end of its journal from what the store has. To be called again after
- * every abort or unknown outcome: it drops all memory first. `start` gives the positions of a first
- * start (journal end offset 0). Errors: GF_E_LOST (journal, inputs or batch 1 are gone: says what
- * is missing), GF_E_DAMAGED (store ahead of the journal, a hole in the journal), GF_E_VERSION
- * (fold_version or time-zone rules changed while state is behind), GF_E_DIFFERENT (a refold from
- * batch 1 gave other effects than the journal says). */
-GF_MUST_USE enum gf_rc gf_shard_recover(struct gf_shard *shard, struct gf_time start,
-                                        bool start_is_latest, const struct gf_progress *progress,
+/* ---- the way in ----
+ *
+ * Errors of all: GF_E_LOST (journal, inputs or batch 1 are gone: says what is missing), GF_E_STATE
+ * (the store is damaged: condemn it and start again), GF_E_DAMAGED (store ahead of the journal, a
+ * hole in the journal), GF_E_VERSION (fold_version or time-zone rules changed while state is
+ * behind), GF_E_DIFFERENT (a refold from batch 1 gave other effects than the journal says), those
+ * of source and stores. */
+
+/* Drops all memory, opens the store or a snapshot, and begins to follow the journal. Also after
+ * every abort and unknown outcome. */
+GF_MUST_USE enum gf_rc gf_shard_start(struct gf_shard *shard, struct gf_error *error);
+
+/* The shard is ours: asks for the journal's end. Following goes live there. To be called after the
+ * assignment, never before (rule R4). */
+GF_MUST_USE enum gf_rc gf_shard_take_over(struct gf_shard *shard, struct gf_error *error);
+
+/* Follows the journal for about `records_max` input records, or until it is level, or nothing comes
+ * within `wait`. Its place is LIVE when it has come to the end of a take-over. `*moved_out` false:
+ * nothing came; while it is not level an open transaction may be in the way. */
+GF_MUST_USE enum gf_rc gf_shard_follow(struct gf_shard *shard, int64_t records_max,
+                                       struct gf_duration wait, bool *moved_out,
+                                       struct gf_error *error);
+
+/* A standby asks for the journal's end now and then; it means nothing but how far there is to go.
+ */
+GF_MUST_USE enum gf_rc gf_shard_standby_look(struct gf_shard *shard, struct gf_error *error);
+
+/* All of it at once: start, take over, follow to the end. */
+GF_MUST_USE enum gf_rc gf_shard_recover(struct gf_shard *shard, const struct gf_progress *progress,
                                         struct gf_error *error);
+
+/* Closes the store, which has been found to be damaged, and puts it away. */
+GF_MUST_USE enum gf_rc gf_shard_condemn(struct gf_shard *shard, const char *why,
+                                        struct gf_error *error);
+
+enum gf_shard_place gf_shard_place(const struct gf_shard *shard);
+bool gf_shard_is_level(const struct gf_shard *shard);
+/* How far it has followed, in journal offsets. */
+void gf_shard_progress(const struct gf_shard *shard, int64_t *done_out, int64_t *total_out);
+/* transactional.id that the newest claim names; "": none. */
+const char *gf_shard_owner(const struct gf_shard *shard);
 
 /* ---- live ---- */
 
@@ -70,9 +111,14 @@ int64_t gf_shard_lag(const struct gf_shard *shard);
 GF_MUST_USE enum gf_rc gf_shard_step(struct gf_shard *shard, struct gf_sink *sink,
                                      struct gf_time advance_to, uint32_t *records_out,
                                      struct gf_error *error);
-/* Whether the next step would append something although no record waits: a claim, a configuration.
- */
+/* Whether the next step would append something although no record waits: a configuration. */
 bool gf_shard_has_news(const struct gf_shard *shard);
+
+/* A new owner's first commit holds claims and nothing else, so that the journal always names its
+ * owner. */
+bool gf_shard_must_claim(const struct gf_shard *shard);
+GF_MUST_USE enum gf_rc gf_shard_claim(struct gf_shard *shard, struct gf_sink *sink,
+                                      int32_t generation, struct gf_error *error);
 /* Appends a heartbeat: says that the shard lives, and which slices were swept since the last
  * record. */
 GF_MUST_USE enum gf_rc gf_shard_heartbeat(struct gf_shard *shard, struct gf_sink *sink,
@@ -86,6 +132,8 @@ uint32_t gf_shard_positions(const struct gf_shard *shard, struct gf_position *ou
 GF_MUST_USE enum gf_rc gf_shard_acknowledged(struct gf_shard *shard, struct gf_error *error);
 /* Sweeps the slices that are due (or all of them that are behind). */
 GF_MUST_USE enum gf_rc gf_shard_sweep(struct gf_shard *shard, bool all, struct gf_error *error);
+/* Offers the store for a snapshot, which is taken when one is due. */
+GF_MUST_USE enum gf_rc gf_shard_snapshot(struct gf_shard *shard, struct gf_error *error);
 bool gf_shard_has_swept(const struct gf_shard *shard); /* slices that no journal record names yet */
 
 /* ---- replay ---- */

@@ -1,6 +1,5 @@
-/* The shard's own struct, shared by its files: shard.c (live), shard_config.c, shard_sweep.c,
- * recover.c, replay.c.
- */
+/* The shard's own struct, shared by its files: shard.c (live), shard_config.c, shard_mark.c,
+ * shard_sweep.c, recover.c and refold.c (following the journal), replay.c. */
 #ifndef GF_LOOP_SHARD_PARTS_H
 #define GF_LOOP_SHARD_PARTS_H
 
@@ -22,11 +21,31 @@ struct in_force {
     bool is_arrival;
 };
 
+/* Following the journal, as a recovery or as a standby, from the store to the journal's end: what
+ * it keeps in mind on the way. */
+struct following {
+    struct gf_journal_reader reader;
+    bool is_taking_over;    /* the end that the reader has was asked for after an assignment */
+    int64_t oldest, newest; /* batch numbers of the slices in the store */
+    int64_t last;           /* last batch read, 0 before the first */
+    int64_t marked;         /* batch that the store remembers; no slice is newer */
+    uint64_t mark;          /* of its record */
+    bool is_learned;        /* reference tables and positions are set */
+    bool is_whole;          /* from batch 1 into empty slices: effects can be compared */
+    bool is_configured;     /* the journal names a configuration */
+    bool is_named[GF_SLICE_COUNT]; /* the journal names the slice as it is in the store */
+    int64_t from;                  /* journal offset where it began */
+    int64_t records;               /* folded again */
+};
+
 struct gf_shard {
     struct gf_shard_options options;
     struct gf_source *source;
     struct gf_lookup lookup;
-    struct gf_store *store;
+    struct gf_stores *stores;
+    struct gf_store *store; /* NULL until the shard starts */
+    enum gf_shard_place place;
+    struct following following;
     struct gf_engine *engine;
     struct gf_feed feed;
     void *engine_memory, *feed_memory, *work_memory;
@@ -55,7 +74,9 @@ struct gf_shard {
     struct gf_swept_slice swept[GF_SLICE_COUNT]; /* not yet named by a journal record */
     uint32_t swept_count, swept_named;           /* named: by records of the open commit */
     struct gf_slice_meta metas[GF_SLICE_COUNT];  /* as in the store */
+    bool is_checked[GF_SLICE_COUNT];             /* its blocks gave its digest since the start */
     bool config_stored; /* the configuration in force is in the store by its hash */
+    char owner[256];    /* transactional.id of the newest claim; "": none */
     int64_t effect_counts[GF_TOPIC_COUNT];
 };
 
@@ -84,6 +105,22 @@ enum gf_rc shard_batch_of(struct gf_shard *shard, const struct gf_journal *recor
 /* Reads the reference topics from their beginning up to where a record starts. */
 enum gf_rc shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record,
                                  struct gf_error *error);
+
+/* Remembers whose claim is the newest. */
+enum gf_rc shard_owner_put(struct gf_shard *shard, struct gf_span transactional_id,
+                           struct gf_error *error);
+
+/* Opens the shard's store, unless it is open. */
+enum gf_rc shard_store_open(struct gf_shard *shard, struct gf_error *error);
+void shard_store_close(struct gf_shard *shard);
+
+/* Takes the journal's next record, at `offset`: folds its batch again into the slices that have not
+ * seen it. */
+enum gf_rc shard_take_record(struct gf_shard *shard, const struct gf_journal *record,
+                             int64_t offset, struct gf_error *error);
+
+/* Checks a slice's blocks against its number and digest, once after each start. */
+enum gf_rc shard_check_slice(struct gf_shard *shard, uint32_t slice, struct gf_error *error);
 
 /* What a store remembers of the journal that it follows: a hash of a BATCH record, and the batch.
  * 0: nothing. */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "loop/fault.h"
 #include "loop/shard_parts.h"
 
 enum gf_rc
@@ -20,6 +21,7 @@ shard_sweep_slice(struct gf_shard *shard, uint32_t slice, struct gf_sweep *sweep
     if (rc != GF_OK) {
         return gf_fail_prefix(error, rc, "sweep of shard %u slice %u", shard->options.shard, slice);
     }
+    gf_point(GF_POINT_IN_SWEEP);
     gf_engine_swept(shard->engine, sweep_out, gf_engine_is_under_pressure(shard->engine));
     shard->metas[slice] = sweep_out->meta;
     return GF_OK;
@@ -77,4 +79,13 @@ bool
 gf_shard_has_swept(const struct gf_shard *shard)
 {
     return shard->swept_count > shard->swept_named;
+}
+
+enum gf_rc
+gf_shard_snapshot(struct gf_shard *shard, struct gf_error *error)
+{
+    const struct gf_stores_ops *ops = shard->stores->ops;
+    return ops->snapshot == NULL ? GF_OK
+                                 : ops->snapshot(shard->stores, shard->options.shard, shard->store,
+                                                 shard->batch, error);
 }

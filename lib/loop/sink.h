@@ -55,6 +55,7 @@ struct gf_sink_ops {
     enum gf_rc (*send_offsets)(struct gf_sink *sink, const struct gf_position *positions,
                                uint32_t count, const void *fence, struct gf_error *error);
     enum gf_rc (*commit)(struct gf_sink *sink, struct gf_error *error);
+    /* Nothing happens when nothing is open. */
     enum gf_rc (*abort)(struct gf_sink *sink, struct gf_error *error);
     void (*close)(struct gf_sink *sink); /* accepts NULL; an open commit is aborted */
 };

@@ -18,6 +18,8 @@ struct gf_stores_ops {
     enum gf_rc (*open)(struct gf_stores *stores, uint32_t shard, struct gf_store **out,
                        struct gf_error *error);
 
+    void (*close)(struct gf_stores *stores, uint32_t shard, struct gf_store *store);
+
     /* The shard's store, which is closed, has been found to be damaged (GF_E_STATE): puts it away
      * under another name and says why in the log. The next `open` starts from a snapshot or from
      * nothing. */

@@ -56,13 +56,11 @@ config_make(const char *text)
 {
     char whole[8192];
     struct gf_complaints complaints = {0};
-    struct gf_config *config = NULL;
+    struct gf_config *config;
     const int size =
         snprintf(whole, sizeof(whole), "version: 1\nlog: folder:lab\n%s", text == NULL ? "" : text);
-    const enum gf_rc rc =
-        gf_config_parse("lab.yaml", whole, (size_t)size, NULL, 0, &config, &complaints);
-    gf_complaints_print(&complaints, stderr);
-    assert_int_equal(rc, GF_OK);
+    assert_int_equal(
+        gf_config_parse("lab.yaml", whole, (size_t)size, NULL, 0, &config, &complaints), GF_OK);
     return config;
 }
 
@@ -206,6 +204,7 @@ static enum gf_rc
 shards_make(struct lab *lab)
 {
     enum gf_rc rc = GF_OK;
+    gf_memory_stores_init(&lab->stores, &lab->store);
     lab->shards = calloc(lab->shard_count, sizeof(lab->shards[0]));
     assert_non_null(lab->shards);
     for (uint32_t i = 0; rc == GF_OK && i < lab->shard_count; i++) {
@@ -219,13 +218,14 @@ shards_make(struct lab *lab)
             .sweep_records = lab->config->sweep.records,
             .config = lab->config,
             .accept_refold = lab->accept_refold,
+            .start = GF_TIME_NONE,
             .zones = &lab->zones,
             .instance = "lab",
             .transactional_id = "lab-1",
             .reserve = gf_memory_reserve,
             .release = gf_memory_release,
         };
-        rc = gf_shard_new(&options, lab->source, &lab->lookup, lab->store, &lab->shards[i],
+        rc = gf_shard_new(&options, lab->source, &lab->lookup, &lab->stores.base, &lab->shards[i],
                           &lab->error);
     }
     return rc;
@@ -250,10 +250,16 @@ sink_open(void *context, struct gf_sink **out, struct gf_error *error)
 static void
 warn(void *context, enum gf_rc rc, const char *text, int64_t retry_us)
 {
-    (void)rc;
-    (void)text;
-    (void)retry_us;
+    (void)rc, (void)text, (void)retry_us;
     ((struct lab *)context)->warnings++;
+}
+
+static enum gf_rc
+shard_open(void *context, uint32_t id, struct gf_shard **out, struct gf_error *error)
+{
+    (void)error;
+    *out = ((struct lab *)context)->shards[id];
+    return GF_OK;
 }
 
 enum gf_rc
@@ -264,18 +270,19 @@ lab_run(struct lab *lab)
     if (rc != GF_OK) {
         return rc;
     }
+    static const uint32_t ids[] = {0, 1, 2, 3, 4, 5, 6, 7};
     const struct gf_live_options options = {
-        .shards = lab->shards,
+        .shards = ids,
         .shard_count = lab->shard_count,
         .is_arrival = lab->config->order == GF_CONFIG_ORDER_ARRIVAL,
         .exit_at_end = true,
         .commit_interval = lab->config->commit.interval,
         .commit_batches = (uint32_t)lab->config->commit.batches,
-        .start = GF_TIME_NONE,
         .clock = &lab->clock.base,
         .context = lab,
         .must_stop = must_stop,
         .sink_open = sink_open,
+        .shard_open = shard_open,
         .warn = warn,
     };
     return gf_live_run(&options, &lab->status, &lab->error);
@@ -284,12 +291,11 @@ lab_run(struct lab *lab)
 enum gf_rc
 lab_replay(struct lab *lab)
 {
-    struct gf_replay_totals totals;
+    struct gf_replay_totals all;
     lab_crash(lab, gf_memory_store_new());
     enum gf_rc rc = shards_make(lab);
     for (uint32_t i = 0; rc == GF_OK && i < lab->shard_count; i++) {
-        rc =
-            gf_shard_replay(lab->shards[i], GF_TIME_NONE, GF_TIME_NONE, NULL, &totals, &lab->error);
+        rc = gf_shard_replay(lab->shards[i], GF_TIME_NONE, GF_TIME_NONE, NULL, &all, &lab->error);
     }
     return rc;
 }

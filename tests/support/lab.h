@@ -23,7 +23,8 @@ struct lab {
     struct gf_memory_log *log;
     struct gf_source *source;
     struct gf_store *store;
-    struct gf_shard **shards; /* NULL until a run, and after a crash */
+    struct gf_memory_stores stores; /* hands out `store` */
+    struct gf_shard **shards;       /* NULL until a run, and after a crash */
     uint32_t shard_count, customers_max;
     struct lab_clock clock;
     struct gf_zones zones;        /* its version may be changed between a crash and a run */

@@ -1,6 +1,7 @@
 #include "memory_store.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct item {
@@ -414,4 +415,63 @@ gf_memory_store_damage(struct gf_store *store, uint32_t shard, uint32_t slice, u
     struct item *item = &memory->items[at];
     item->bytes[bit / 8 % item->bytes_size] ^= (uint8_t)(1u << bit % 8);
     return true;
+}
+
+void
+gf_memory_store_clear(struct gf_store *store, uint32_t shard)
+{
+    struct memory_store *memory = memory_of(store);
+    for (uint32_t i = memory->item_count; i-- > 0;) {
+        /* Its named values end with "-<shard>". */
+        const struct item *item = &memory->items[i];
+        char suffix[16];
+        const size_t size = (size_t)snprintf(suffix, sizeof(suffix), "-%u", shard);
+        const bool is_named = item->shard == UINT32_MAX && item->key_size >= size &&
+                              memcmp((char *)item->key + item->key_size - size, suffix, size) == 0;
+        if (item->shard == shard || is_named) {
+            item_remove(memory, i);
+        }
+    }
+    for (uint32_t i = memory->meta_count; i-- > 0;) {
+        if (memory->metas[i].shard == shard) {
+            memory->metas[i] = memory->metas[--memory->meta_count];
+        }
+    }
+}
+
+static enum gf_rc
+stores_open(struct gf_stores *stores, uint32_t shard, struct gf_store **out, struct gf_error *error)
+{
+    (void)shard;
+    (void)error;
+    *out = *((struct gf_memory_stores *)stores)->store;
+    return GF_OK;
+}
+
+static void
+stores_close(struct gf_stores *stores, uint32_t shard, struct gf_store *store)
+{
+    (void)stores;
+    (void)shard;
+    (void)store;
+}
+
+static enum gf_rc
+stores_condemn(struct gf_stores *base, uint32_t shard, const char *why, struct gf_error *error)
+{
+    (void)why;
+    (void)error;
+    struct gf_memory_stores *stores = (struct gf_memory_stores *)base;
+    gf_memory_store_clear(*stores->store, shard);
+    stores->condemned++;
+    return GF_OK;
+}
+
+void
+gf_memory_stores_init(struct gf_memory_stores *stores, struct gf_store **store)
+{
+    static const struct gf_stores_ops ops = {
+        .name = "memory", .open = stores_open, .close = stores_close, .condemn = stores_condemn};
+    stores->base.ops = &ops;
+    stores->store = store;
 }

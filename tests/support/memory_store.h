@@ -2,7 +2,7 @@
 #ifndef GF_TEST_MEMORY_STORE_H
 #define GF_TEST_MEMORY_STORE_H
 
-#include "state/store.h"
+#include "loop/stores.h"
 
 enum gf_memory_store_call {
     GF_STORE_METAS,
@@ -28,11 +28,24 @@ void gf_memory_store_fail(struct gf_store *store, enum gf_memory_store_call call
 /* Calls so far: to choose places for faults, loop over them. */
 uint32_t gf_memory_store_calls(const struct gf_store *store, enum gf_memory_store_call call);
 
+/* Forgets one shard, as if its store had been put away. */
+void gf_memory_store_clear(struct gf_store *store, uint32_t shard);
+
 /* Blocks it holds. */
 uint32_t gf_memory_store_count(const struct gf_store *store);
 
 /* Flips a bit of a stored block; returns false when there is no such block. */
 bool gf_memory_store_damage(struct gf_store *store, uint32_t shard, uint32_t slice, uint8_t kind,
                             struct gf_span key, uint32_t bit);
+
+/* One store for all shards, so that a test can copy, damage and lose it whole. Condemning a shard
+ * clears it. */
+struct gf_memory_stores {
+    struct gf_stores base;
+    struct gf_store **store; /* may be replaced between runs */
+    uint32_t condemned;
+};
+
+void gf_memory_stores_init(struct gf_memory_stores *stores, struct gf_store **store);
 
 #endif

@@ -1,0 +1,63 @@
+/* The loop's own struct, shared by its files: live.c (turns) and ownership.c (who owns what). */
+#ifndef GF_LOOP_LIVE_PARTS_H
+#define GF_LOOP_LIVE_PARTS_H
+
+#include "loop/live.h"
+
+#define POSITION_COUNT_MAX (16 * GF_LIVE_SHARD_COUNT_MAX)
+#define FENCED_COUNT_MAX   16
+#define OWNER_SIZE         256
+
+/* A shard that we own or follow. */
+struct member {
+    uint32_t id;
+    struct gf_shard *shard; /* NULL: not opened yet */
+    bool is_ours;
+    bool must_start;        /* its memory is of no use: everything begins with the store */
+    bool must_take_over;    /* ours, and the journal's end has not been asked for since */
+    bool is_named;          /* by the assignment that is being heard */
+    int64_t still_since_us; /* nothing has come from its journal since; 0: something has */
+    int64_t level_us;       /* a standby: when it was last level with its owner */
+    int64_t looked_us;      /* a standby: when it last asked how far that is */
+};
+
+struct live {
+    const struct gf_live_options *options;
+    struct gf_live_status status;
+    struct gf_sink *sink; /* NULL: must be opened */
+    struct gf_group *group;
+    bool is_assigned;   /* the members that are ours are what we own now */
+    int32_t generation; /* of the assignment heard last; -1: none, or it was lost */
+    const void *fence;  /* of that assignment */
+    struct member members[GF_LIVE_SHARD_COUNT_MAX]; /* by id */
+    uint32_t member_count;
+    char fenced[FENCED_COUNT_MAX][OWNER_SIZE]; /* ids whose transactions we ended since then */
+    uint32_t fenced_count;
+    struct member *damaged; /* whose store gave GF_E_STATE */
+    int64_t retries;        /* in a row */
+    int64_t retry_at_us;    /* not before; 0: at once */
+    int64_t idle_since_us;  /* monotonic; 0: not idle */
+    int64_t last_record_us; /* monotonic, of the last commit or heartbeat */
+    struct gf_position positions[POSITION_COUNT_MAX];
+};
+
+int64_t live_now_us(const struct live *live);
+void live_beat(struct live *live, const char *what);
+
+/* Whether a member takes part in commits. */
+bool live_is_live(const struct live *live, const struct member *member);
+
+/* Fixed slots, or the shards to stand by for. */
+void live_begin(struct live *live);
+
+/* Step 1: a sink under our id, which ends what the id left open; then the group. */
+enum gf_rc live_open(struct live *live, struct gf_error *error);
+/* Steps 2 and 9: what the group has to say, between transactions. */
+enum gf_rc live_hear(struct live *live, struct gf_duration wait, struct gf_error *error);
+/* Steps 3 and 4: a piece of recovery of every shard that needs it. `wait`: for records to come. */
+enum gf_rc live_take_over(struct live *live, struct gf_duration wait, struct gf_error *error);
+/* Steps 7 and 8: after a commit that failed, nothing in memory is trusted. */
+void live_set_back(struct live *live, enum gf_rc rc);
+void live_sink_drop(struct live *live);
+
+#endif

@@ -168,6 +168,54 @@ start_check(struct gf_config *config, struct gf_param_reader *reader, const stru
     }
 }
 
+/* Who owns the shards. */
+static void
+assignment_check(struct gf_config *config, struct gf_param_reader *reader,
+                 const struct gf_section *root)
+{
+    const bool is_kafka = config->log_kind == GF_CONFIG_LOG_KAFKA;
+    const bool is_group = config->assignment == GF_CONFIG_ASSIGNMENT_GROUP;
+    const struct {
+        const char *name, *complaint, *help;
+        bool is_wrong;
+    } rules[] = {
+        {"assignment", "assignment: group needs a Kafka log",
+         "a folder log has one writer: leave it "
+         "static",
+         is_group && !is_kafka},
+        {"threads", "more than one thread needs a Kafka log",
+         "a folder log has one writer: leave "
+         "threads at 1",
+         config->threads > 1 && !is_kafka},
+        {"slots", "slots need a Kafka log", "a folder log has one writer",
+         config->slots > 1 && !is_kafka},
+        {"slots", "slots go with assignment: static",
+         "leave slot and slots out; the group hands the "
+         "shards out",
+         config->slots > 1 && is_group},
+        {"slot", "slot is above slots", "slots are counted from 1", config->slot > config->slots},
+        {"standby", "standby needs assignment: group",
+         "with static slots nobody else can take a shard "
+         "over",
+         config->is_standby && !is_group},
+    };
+    for (size_t i = 0; i < COUNT(rules); i++) {
+        if (rules[i].is_wrong) {
+            gf_complain(reader->complaints, row_place(config, reader, root, rules[i].name), "%s",
+                        rules[i].complaint);
+            gf_complain_help(reader->complaints, "%s", rules[i].help);
+        }
+    }
+    if (config->kafka.instance[0] == '\0') {
+        snprintf(config->kafka.instance, sizeof(config->kafka.instance), "%s",
+                 config->kafka.transactional_id);
+    }
+    if (is_group && (config->kafka.instance[0] == '\0' || config->kafka.group[0] == '\0')) {
+        gf_complain(reader->complaints, row_place(config, reader, root, "assignment"),
+                    "assignment: group needs kafka.group and kafka.transactional_id");
+    }
+}
+
 /* ---- sections ---- */
 
 static void
@@ -236,6 +284,10 @@ properties_check(const struct gf_config *config, struct gf_param_reader *reader)
         {"metadata.broker.list", "log: kafka:HOST:PORT"},
         {"transactional.id", "kafka.transactional_id"},
         {"group.id", "kafka.group"},
+        {"group.instance.id", "kafka.instance"},
+        {"session.timeout.ms", "kafka.session_timeout"},
+        {"transaction.timeout.ms", "kafka.transaction_timeout"},
+        {"partition.assignment.strategy", NULL},
         {"client.id", "kafka.client_id"},
         {"enable.idempotence", NULL},
         {"isolation.level", NULL},
@@ -338,6 +390,7 @@ gf_config_check(struct gf_config *config, struct gf_param_reader *reader)
         config->order = config->log_kind == GF_CONFIG_LOG_KAFKA ? GF_CONFIG_ORDER_ARRIVAL
                                                                 : GF_CONFIG_ORDER_CANONICAL;
     }
+    assignment_check(config, reader, root);
     zone_check(config, reader);
     registry_check(config, reader);
     properties_check(config, reader);

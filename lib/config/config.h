@@ -25,6 +25,7 @@
 
 enum gf_config_log { GF_CONFIG_LOG_FOLDER, GF_CONFIG_LOG_KAFKA };
 enum gf_config_order { GF_CONFIG_ORDER_AUTO, GF_CONFIG_ORDER_CANONICAL, GF_CONFIG_ORDER_ARRIVAL };
+enum gf_config_assignment { GF_CONFIG_ASSIGNMENT_STATIC, GF_CONFIG_ASSIGNMENT_GROUP };
 enum gf_config_start { GF_CONFIG_START_EARLIEST, GF_CONFIG_START_LATEST, GF_CONFIG_START_TIME };
 enum gf_config_registry {
     GF_CONFIG_REGISTRY_BUILTIN,
@@ -45,6 +46,10 @@ struct gf_config {
                                       file */
     char store[GF_CONFIG_PATH_SIZE]; /* never empty once loaded */
     int32_t order;                   /* enum gf_config_order; never AUTO once loaded */
+    int32_t assignment;              /* enum gf_config_assignment */
+    int64_t slot, slots;             /* static */
+    int64_t threads;
+    bool is_standby;
     char start[GF_TIME_TEXT_SIZE];
     int64_t batch_records;
     bool check_partition;
@@ -70,7 +75,9 @@ struct gf_config {
     struct {
         char transactional_id[GF_CONFIG_NAME_SIZE], group[GF_CONFIG_NAME_SIZE],
             client_id[GF_CONFIG_NAME_SIZE];
+        char instance[GF_CONFIG_NAME_SIZE];
         char topic_prefix[GF_CONFIG_NAME_SIZE];
+        struct gf_duration session_timeout, transaction_timeout;
         int64_t replication;
         struct gf_duration request_timeout;
         struct gf_map properties; /* of librdkafka */

@@ -10,6 +10,7 @@
     .type = GF_PARAM_TEXT, AT(field), .size = sizeof(((struct gf_config *)NULL)->field)
 
 static const char *const order_choices[] = {"auto", "canonical", "arrival", NULL};
+static const char *const assignment_choices[] = {"static", "group", NULL};
 static const char *const format_choices[] = {"auto", "logfmt", "json", NULL};
 static const char *const level_choices[] = {"debug", "info", "warning", "error", NULL};
 
@@ -37,6 +38,43 @@ static const struct gf_param root_rows[] = {
      AT(order),
      .choices = order_choices,
      .initial = "auto"},
+    {.name = "assignment",
+     .doc =
+         "Who owns which shard: static (slot of slots, for good) or group (Kafka hands the shards "
+         "out among the instances of kafka.group, and anew when one comes or goes).",
+     .type = GF_PARAM_CHOICE,
+     AT(assignment),
+     .choices = assignment_choices,
+     .initial = "static"},
+    {.name = "slot",
+     .doc =
+         "With static assignment: which of the slots this process is, from 1. Shard s belongs to "
+         "slot s modulo slots + 1.",
+     .type = GF_PARAM_INT,
+     AT(slot),
+     .min = 1,
+     .max = 1024,
+     .initial = "1"},
+    {.name = "slots",
+     .doc = "With static assignment: how many processes share the shards.",
+     .type = GF_PARAM_INT,
+     AT(slots),
+     .min = 1,
+     .max = 1024,
+     .initial = "1"},
+    {.name = "threads",
+     .doc = "Loops in this process, each with its own producer and shards. Kafka only.",
+     .type = GF_PARAM_INT,
+     AT(threads),
+     .min = 1,
+     .max = 64,
+     .initial = "1"},
+    {.name = "standby",
+     .doc = "Follow the shards of the other instances in memory, ready to take them over. With "
+            "assignment: group.",
+     .type = GF_PARAM_BOOL,
+     AT(is_standby),
+     .initial = "false"},
     {.name = "start",
      .doc = "Where a first start begins: earliest, latest or a time (2016-01-01T00:00:00Z).",
      TEXT_AT(start),
@@ -177,6 +215,27 @@ static const struct gf_param kafka_rows[] = {
      .min = 1,
      .max = 16,
      .initial = "1"},
+    {.name = "instance",
+     .doc =
+         "Name of this process in the group (group.instance.id), the same at every start. Empty: "
+         "the transactional_id.",
+     TEXT_AT(kafka.instance),
+     .initial = ""},
+    {.name = "session_timeout",
+     .doc = "An instance that is silent for so long has lost its shards to the others. A restart "
+            "within it moves nothing.",
+     .type = GF_PARAM_DURATION,
+     AT(kafka.session_timeout),
+     .min = 1,
+     .max = 1800,
+     .initial = "30s"},
+    {.name = "transaction_timeout",
+     .doc = "The brokers end a transaction that has been open for so long.",
+     .type = GF_PARAM_DURATION,
+     AT(kafka.transaction_timeout),
+     .min = 1,
+     .max = 900,
+     .initial = "30s"},
     {.name = "request_timeout",
      .doc = "How long to wait for a broker before giving up.",
      .type = GF_PARAM_DURATION,

@@ -1,6 +1,5 @@
 #include "job.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,44 +179,41 @@ job_writer_options(const struct gf_config *config, struct gf_log_writer_options 
     return job_kafka_config(config, &out->kafka, properties_out);
 }
 
-static enum gf_rc
-store_open(struct job *job, enum job_store kind, const char *path, struct gf_error *error)
-{
-    const struct gf_rocks_store_options options = {
-        .path = kind == JOB_STORE_SCRATCH ? path : job->config->store,
-        .block_cache_bytes = (uint64_t)job->config->state.block_cache,
-        .is_read_only = kind == JOB_STORE_READ_ONLY,
-    };
-    return gf_rocks_store_open(&options, &job->store, error);
-}
-
-static enum gf_rc
-stores_open(struct gf_stores *stores, uint32_t shard, struct gf_store **out, struct gf_error *error)
-{
-    (void)shard;
-    (void)error;
-    *out = ((struct job *)((char *)stores - offsetof(struct job, stores)))->store;
-    return GF_OK;
-}
-
 static void
-stores_close(struct gf_stores *stores, uint32_t shard, struct gf_store *store)
+store_note(void *context, enum gf_logger_level level, const char *event, uint32_t shard,
+           const char *text)
 {
-    (void)stores;
-    (void)shard;
-    (void)store;
+    gf_logger_say(&((struct job *)context)->logger, level, event, gf_field_u64("shard", shard),
+                  gf_field_text("text", text));
+}
+
+struct gf_store_folder_options
+job_store_options(struct job *job, bool is_read_only)
+{
+    const struct gf_config *config = job->config;
+    return (struct gf_store_folder_options){
+        .path = config->store,
+        .snapshots = text_or_null(config->snapshot.folder),
+        .snapshot_interval = config->snapshot.interval,
+        .snapshot_keep = (uint32_t)config->snapshot.keep,
+        .block_cache_bytes = (uint64_t)config->state.block_cache,
+        .is_read_only = is_read_only,
+        .clock = job->clock,
+        .context = job,
+        .note = store_note,
+    };
 }
 
 static enum gf_rc
-stores_condemn(struct gf_stores *stores, uint32_t shard, const char *why, struct gf_error *error)
+stores_open(struct job *job, enum job_store kind, const char *path, struct gf_error *error)
 {
-    (void)stores;
-    (void)shard;
-    return gf_fail(error, GF_E_DAMAGED, "%s", why);
+    struct gf_store_folder_options options = job_store_options(job, kind == JOB_STORE_READ_ONLY);
+    if (kind == JOB_STORE_SCRATCH) {
+        options.path = path;
+        options.snapshots = NULL;
+    }
+    return gf_store_folder_open(&options, &job->stores, error);
 }
-
-static const struct gf_stores_ops stores_ops = {
-    .name = "one", .open = stores_open, .close = stores_close, .condemn = stores_condemn};
 
 enum gf_rc
 job_shard_open(struct job *job, uint32_t shard, struct gf_error *error)
@@ -237,31 +233,53 @@ job_shard_open(struct job *job, uint32_t shard, struct gf_error *error)
         .accept_refold = job->accept_refold,
         .config = config,
         .zones = &job->zones,
-        .instance = is_kafka ? config->kafka.client_id : NULL,
-        .transactional_id = is_kafka ? config->kafka.transactional_id : NULL,
+        .instance = is_kafka ? job->instance : NULL,
+        .transactional_id = is_kafka ? job->transactional_id : NULL,
         .reserve = gf_memory_reserve,
         .release = gf_memory_release,
     };
-    return gf_shard_new(&options, gf_log_source(job->log), gf_log_lookup(job->log), &job->stores,
+    return gf_shard_new(&options, gf_log_source(job->log), gf_log_lookup(job->log), job->stores,
                         &job->shards[shard], error);
 }
 
+/* The log of one loop, and room for its shards. */
 static enum gf_rc
-shards_open(struct job *job, enum job_store store, struct gf_error *error)
+loop_open(struct job *job, bool with_sink, uint32_t thread, struct gf_error *error)
 {
-    job->stores.ops = &stores_ops;
-    struct gf_source *source = gf_log_source(job->log);
-    enum gf_rc rc =
-        source->ops->partitions(source, GF_TOPIC_METER_READINGS, &job->shard_count, error);
-    if (rc != GF_OK) {
-        return rc;
+    const struct gf_config *config = job->config;
+    const char *end = "";
+    char suffix[16];
+    if (config->threads > 1) {
+        snprintf(suffix, sizeof(suffix), "-%u", thread);
+        end = suffix;
     }
-    job->shards = calloc(job->shard_count, sizeof(job->shards[0]));
-    if (job->shards == NULL) {
-        return gf_fail(error, GF_E_NO_MEMORY, "%s", gf_rc_text(GF_E_NO_MEMORY));
+    snprintf(job->transactional_id, sizeof(job->transactional_id), "%s%s",
+             config->kafka.transactional_id, end);
+    snprintf(job->instance, sizeof(job->instance), "%s%s", config->kafka.instance, end);
+    struct gf_log_options options = {
+        .name = config->log,
+        .partitions = (uint32_t)config->partitions,
+        .registry = registry_options(config),
+        .with_sink = with_sink,
+        .transactional_id = job->transactional_id,
+        .group = text_or_null(config->kafka.group),
+        .instance = job->instance,
+        .session_timeout = config->kafka.session_timeout,
+        .transaction_timeout = config->kafka.transaction_timeout,
+    };
+    enum gf_rc rc = job_kafka_config(config, &options.kafka, &job->properties);
+    if (rc == GF_OK) {
+        rc = gf_log_open(&options, &job->log, error);
     }
-    for (uint32_t i = 0; rc == GF_OK && store != JOB_STORE_OWN && i < job->shard_count; i++) {
-        rc = job_shard_open(job, i, error);
+    if (rc == GF_OK) {
+        struct gf_source *source = gf_log_source(job->log);
+        rc = source->ops->partitions(source, GF_TOPIC_METER_READINGS, &job->shard_count, error);
+    }
+    if (rc == GF_OK) {
+        job->shards = calloc(job->shard_count, sizeof(job->shards[0]));
+        if (job->shards == NULL) {
+            rc = gf_fail(error, GF_E_NO_MEMORY, "%s", gf_rc_text(GF_E_NO_MEMORY));
+        }
     }
     return rc;
 }
@@ -270,19 +288,29 @@ enum gf_rc
 job_open(struct job *job, bool with_sink, enum job_store store, const char *path,
          bool accept_refold, struct gf_error *error)
 {
+    job->accept_refold = accept_refold;
     enum gf_rc rc = gf_zones_load(text_or_null(job->config->time.zones), &job->zones, error);
     if (rc == GF_OK) {
-        rc = job_log_open(job->config, job->config->log, with_sink, &job->properties, &job->log,
-                          error);
+        rc = loop_open(job, with_sink, 0, error);
     }
     if (rc == GF_OK) {
-        rc = store_open(job, store, path, error);
+        rc = stores_open(job, store, path, error);
     }
-    if (rc == GF_OK) {
-        job->accept_refold = accept_refold;
-        rc = shards_open(job, store, error);
+    for (uint32_t i = 0; rc == GF_OK && store != JOB_STORE_OWN && i < job->shard_count; i++) {
+        rc = job_shard_open(job, i, error);
     }
     return rc;
+}
+
+enum gf_rc
+job_fork(const struct job *job, uint32_t thread, struct job *out, struct gf_error *error)
+{
+    *out = *job;
+    out->is_fork = true;
+    out->log = NULL;
+    out->properties = NULL;
+    out->shards = NULL;
+    return loop_open(out, true, thread, error);
 }
 
 void
@@ -301,11 +329,13 @@ job_close(struct job *job)
         gf_shard_free(job->shards[i]);
     }
     free(job->shards);
-    if (job->store != NULL) {
-        job->store->ops->close(job->store);
-    }
     gf_log_close(job->log);
     free(job->properties);
+    if (job->is_fork) {
+        *job = (struct job){0};
+        return;
+    }
+    gf_store_folder_close(job->stores);
     gf_zones_free(&job->zones);
     gf_config_free(job->config);
     *job = (struct job){0};

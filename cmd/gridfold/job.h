@@ -8,6 +8,7 @@
 #include "io/log_open.h"
 #include "io/log_writer.h"
 #include "io/status.h"
+#include "io/store_folder.h"
 #include "io/system_clock.h"
 #include "loop/shard.h"
 #include "verb.h"
@@ -28,10 +29,11 @@ struct job {
     struct gf_config *config;
     struct gf_zones zones;
     struct gf_log *log;
-    struct gf_store *store;
-    struct gf_stores stores;  /* hands out `store` */
+    struct gf_stores *stores;
     struct gf_shard **shards; /* by shard; NULL where it is not ours (run) */
     bool accept_refold;
+    bool is_fork; /* one of several loops: configuration, zones and stores are the first one's */
+    char transactional_id[GF_CONFIG_NAME_SIZE + 16], instance[GF_CONFIG_NAME_SIZE + 16];
     uint32_t shard_count;
     struct gf_clock *clock;
     struct gf_screen screen;
@@ -51,12 +53,20 @@ GF_MUST_USE enum gf_rc job_configure(const struct verb *verb, const struct job_f
 GF_MUST_USE enum gf_rc job_configure_log(const struct verb *verb, const struct job_flags *flags,
                                          const char *log, struct job *job);
 
+/* What `run` and the verbs about stores open them with; `context` of the notes is the job. */
+struct gf_store_folder_options job_store_options(struct job *job, bool is_read_only);
+
 enum job_store { JOB_STORE_OWN, JOB_STORE_SCRATCH, JOB_STORE_READ_ONLY };
 
 /* Opens the log (with the right to write when `with_sink`), the store and the shards. SCRATCH: an
  * empty store in `path`. Prints what fails. */
 GF_MUST_USE enum gf_rc job_open(struct job *job, bool with_sink, enum job_store store,
                                 const char *path, bool accept_refold, struct gf_error *error);
+/* A job for another loop of this process: its own log, under the first one's configuration and
+ * stores. `thread` ends the names of its producer and of its member of the group. Closed before the
+ * first. */
+GF_MUST_USE enum gf_rc job_fork(const struct job *job, uint32_t thread, struct job *out,
+                                struct gf_error *error);
 /* Makes one shard. JOB_STORE_OWN leaves that to the run, which may not own them all. */
 GF_MUST_USE enum gf_rc job_shard_open(struct job *job, uint32_t shard, struct gf_error *error);
 void job_close(struct job *job);

@@ -145,6 +145,18 @@ store_check(struct gf_config *config, struct gf_param_reader *reader, const stru
 }
 
 static void
+snapshot_check(struct gf_config *config, struct gf_param_reader *reader)
+{
+    const struct gf_section *section = gf_config_section(config, "snapshot");
+    if (config->snapshot.folder[0] != '\0' &&
+        !path_resolve(config, section, "folder", config->snapshot.folder,
+                      sizeof(config->snapshot.folder), 0)) {
+        gf_complain(reader->complaints, row_place(config, reader, section, "folder"),
+                    "snapshot.folder has a path that is too long");
+    }
+}
+
+static void
 start_check(struct gf_config *config, struct gf_param_reader *reader, const struct gf_section *root)
 {
     if (strcmp(config->start, "earliest") == 0 || strcmp(config->start, "latest") == 0) {
@@ -385,6 +397,7 @@ gf_config_check(struct gf_config *config, struct gf_param_reader *reader)
     const struct gf_section *const root = &config->tree->root;
     log_check(config, reader, root);
     store_check(config, reader, root);
+    snapshot_check(config, reader);
     start_check(config, reader, root);
     if (config->order == GF_CONFIG_ORDER_AUTO) {
         config->order = config->log_kind == GF_CONFIG_LOG_KAFKA ? GF_CONFIG_ORDER_ARRIVAL

@@ -66,6 +66,11 @@ struct gf_config {
         int64_t block_cache;               /* bytes */
     } state;
     struct {
+        char folder[GF_CONFIG_PATH_SIZE]; /* empty: no snapshots */
+        struct gf_duration interval;      /* 0: only when asked for */
+        int64_t keep;
+    } snapshot;
+    struct {
         struct gf_duration lateness;
         char default_zone[GF_ZONE_NAME_SIZE];
         struct gf_duration idle_advance; /* 0: off */

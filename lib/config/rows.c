@@ -148,12 +148,36 @@ static const struct gf_param state_rows[] = {
      .max = 134217728,
      .initial = "1048576"},
     {.name = "block_cache",
-     .doc = "Memory of the store's cache.",
+     .doc = "Memory of the cache of this process's stores.",
      .type = GF_PARAM_SIZE,
      AT(state.block_cache),
      .min = 1048576,
      .max = 1099511627776.0,
      .initial = "64MiB"},
+};
+
+static const struct gf_param snapshot_rows[] = {
+    {.name = "folder",
+     .doc =
+         "Folder of snapshots, which other machines may share: where a store is lost or damaged, "
+         "or a shard moves, its newest whole snapshot is restored. Empty: no snapshots.",
+     TEXT_AT(snapshot.folder),
+     .initial = ""},
+    {.name = "interval",
+     .doc = "A shard's snapshot is taken this long after the one before; 0s is off: only "
+            "`gridfold snapshot` takes them.",
+     .type = GF_PARAM_DURATION,
+     AT(snapshot.interval),
+     .min = 0,
+     .max = 31536000,
+     .initial = "1h"},
+    {.name = "keep",
+     .doc = "Snapshots of a shard that are kept.",
+     .type = GF_PARAM_INT,
+     AT(snapshot.keep),
+     .min = 1,
+     .max = 1000,
+     .initial = "3"},
 };
 
 static const struct gf_param time_rows[] = {
@@ -312,6 +336,7 @@ static const struct {
     {"sweep", "How the state is written to the store, slice by slice.", sweep_rows,
      COUNT(sweep_rows)},
     {"state", "Memory of the state.", state_rows, COUNT(state_rows)},
+    {"snapshot", "Copies of the stores, to start from.", snapshot_rows, COUNT(snapshot_rows)},
     {"time", "Event time and time zones.", time_rows, COUNT(time_rows)},
     {"kafka", "Only for a Kafka log.", kafka_rows, COUNT(kafka_rows)},
     {"schemas", "Schemas of Kafka records.", schemas_rows, COUNT(schemas_rows)},

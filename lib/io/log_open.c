@@ -131,9 +131,11 @@ gf_log_sink_open(void *context, struct gf_sink **out, struct gf_error *error)
             return rc;
         }
     }
-    log->sink = (struct gf_kafka_sink_config){.kafka = &log->kafka,
-                                              .transactional_id = log->options.transactional_id,
-                                              .group = log->options.group,
-                                              .schema_ids = log->schema_ids};
+    log->sink =
+        (struct gf_kafka_sink_config){.kafka = &log->kafka,
+                                      .transactional_id = log->options.transactional_id,
+                                      .group = log->options.group,
+                                      .schema_ids = log->schema_ids,
+                                      .transaction_timeout = log->options.transaction_timeout};
     return gf_kafka_sink_open(&log->sink, out, error);
 }

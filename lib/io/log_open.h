@@ -17,6 +17,8 @@ struct gf_log_options {
     struct gf_kafka_config kafka;        /* brokers are taken from the name */
     struct gf_registry_options registry; /* Kafka: where schema ids are looked up */
     const char *transactional_id, *group;
+    const char *instance; /* this process in the group */
+    struct gf_duration session_timeout, transaction_timeout;
     bool with_sink; /* a folder's lock is taken now, before anything is read */
 };
 

@@ -49,6 +49,22 @@ busy_fail(const char *path, const char *status, struct gf_error *error)
                    (long)owner);
 }
 
+/* Files that belong to a store and are not there, against a place that is not there. */
+static bool
+is_damage(const char *status)
+{
+    static const char *const parts[] = {"MANIFEST-", "CURRENT", ".sst", ".log"};
+    if (strncmp(status, "Corruption", 10) == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (strstr(status, "No such file") != NULL && strstr(status, parts[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum gf_rc
 rocks_fail(const char *path, const char *doing, char *status, struct gf_error *error)
 {
@@ -63,8 +79,8 @@ rocks_fail(const char *path, const char *doing, char *status, struct gf_error *e
                (strstr(status, "lock file") != NULL &&
                 strstr(status, "Resource temporarily unavailable") != NULL)) {
         rc = busy_fail(path, status, error);
-    } else if (strncmp(status, "Corruption", 10) == 0) {
-        rc = gf_fail(error, GF_E_DAMAGED, "store %s: %s: %s; " REBUILD, path, doing, status);
+    } else if (is_damage(status)) {
+        rc = gf_fail(error, GF_E_STATE, "store %s: %s: %s; " REBUILD, path, doing, status);
     } else {
         rc = gf_fail(error, GF_E_IO, "store %s: %s: %s; see to its place, or " REBUILD, path, doing,
                      status);
@@ -81,7 +97,7 @@ rocks_fail_damaged(const struct rocks_store *rocks, struct gf_error *error, cons
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    return gf_fail(error, GF_E_DAMAGED, "store %s: %s; " REBUILD, rocks->path, text);
+    return gf_fail(error, GF_E_STATE, "store %s: %s; " REBUILD, rocks->path, text);
 }
 
 struct rocks_key

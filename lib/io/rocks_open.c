@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #define MIB                   UINT64_C(1048576)
 #define BLOCK_CACHE_BYTES     (32 * MIB)
 #define SEGMENT_BYTES         (32 * MIB)
+#define TABLE_BYTES           (64 * MIB)
 #define POINT_IN_TIME         2 /* rocksdb::WALRecoveryMode */
 #define LEVEL_COUNT           7
 #define LOG_LEVEL_FATAL       4
@@ -21,16 +23,41 @@
 #define SCAN_READ_AHEAD_BYTES (256 * 1024)
 #define READ_ONLY_ATTEMPTS    10 /* the owner may put away a file between two looks at its folder */
 
+struct gf_rocks_cache {
+    rocksdb_cache_t *cache;
+};
+
+struct gf_rocks_cache *
+gf_rocks_cache_new(uint64_t bytes)
+{
+    struct gf_rocks_cache *cache = malloc(sizeof(*cache));
+    if (cache != NULL) {
+        cache->cache = rocksdb_cache_create_lru(bytes);
+    }
+    return cache;
+}
+
+void
+gf_rocks_cache_free(struct gf_rocks_cache *cache)
+{
+    if (cache != NULL) {
+        rocksdb_cache_destroy(cache->cache); /* open stores hold on to what is in it */
+        free(cache);
+    }
+}
+
 /* Memory: one cache for blocks, indexes and filters; three write buffers. */
 static void
 options_set_memory(struct rocks_store *rocks, const struct gf_rocks_store_options *given)
 {
     rocksdb_options_t *options = rocks->options;
-    const uint64_t cache_bytes =
-        given->block_cache_bytes == 0 ? BLOCK_CACHE_BYTES : given->block_cache_bytes;
-    rocks->cache = rocksdb_cache_create_lru(cache_bytes);
+    rocksdb_cache_t *cache = given->cache != NULL ? given->cache->cache : NULL;
+    if (cache == NULL) {
+        cache = rocks->cache = rocksdb_cache_create_lru(
+            given->block_cache_bytes == 0 ? BLOCK_CACHE_BYTES : given->block_cache_bytes);
+    }
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
-    rocksdb_block_based_options_set_block_cache(table, rocks->cache);
+    rocksdb_block_based_options_set_block_cache(table, cache);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
     rocksdb_block_based_options_set_block_size(table, 16 * 1024);
@@ -45,14 +72,16 @@ options_set_memory(struct rocks_store *rocks, const struct gf_rocks_store_option
     rocksdb_options_set_write_buffer_size(options, rocks->segment_bytes_max * 8);
     rocksdb_options_set_max_write_buffer_number(options, 3);
     /* A reader beside the owner opens all tables at once: later they may be gone. */
-    rocksdb_options_set_max_open_files(options, given->is_read_only ? -1 : FILES_OPEN_MAX);
+    rocksdb_options_set_max_open_files(options, given->is_read_only     ? -1
+                                                : given->files_max == 0 ? FILES_OPEN_MAX
+                                                                        : (int)given->files_max);
 }
 
 /* Sweeps come in key order, so a flushed table covers few slices, and all that it overlaps is
  * rewritten anyway. One big level under level 0 then costs each byte one rewrite; more levels would
  * cost one each. */
 static void
-options_set_tables(rocksdb_options_t *options)
+options_set_tables(rocksdb_options_t *options, const struct gf_rocks_store_options *given)
 {
     const int compressions[LEVEL_COUNT] = {
         rocksdb_no_compression,  rocksdb_lz4_compression, rocksdb_lz4_compression,
@@ -63,7 +92,8 @@ options_set_tables(rocksdb_options_t *options)
     rocksdb_options_set_compression_per_level(options, compressions, LEVEL_COUNT);
     rocksdb_options_set_level0_file_num_compaction_trigger(options, 4);
     rocksdb_options_set_max_bytes_for_level_base(options, 1024 * 1024 * MIB);
-    rocksdb_options_set_target_file_size_base(options, 64 * MIB);
+    rocksdb_options_set_target_file_size_base(
+        options, given->table_bytes == 0 ? TABLE_BYTES : given->table_bytes);
     rocksdb_options_set_bytes_per_sync(options, MIB);
     rocksdb_options_set_wal_bytes_per_sync(
         options, MIB); /* so that the sync at a switch finds little to do */
@@ -77,11 +107,12 @@ options_set(struct rocks_store *rocks, const struct gf_rocks_store_options *give
     rocksdb_options_t *options = rocks->options;
     rocksdb_options_set_create_if_missing(options, given->is_read_only ? 0 : 1);
     rocksdb_options_set_paranoid_checks(options, 1);
+    rocksdb_options_set_skip_stats_update_on_db_open(options, 1); /* quick to open */
     /* A damaged log ends the replay there: what follows is lost, slices get older numbers, and the
      * journal has it all. The strict modes would refuse to start over a torn last write. */
     rocksdb_options_set_wal_recovery_mode(options, POINT_IN_TIME);
     options_set_memory(rocks, given);
-    options_set_tables(options);
+    options_set_tables(options, given);
     /* Its diary has little but how it was opened: where a line cannot be written any more (a full
      * disk), RocksDB ends the process at the next one. What goes wrong reaches us as a status. */
     rocksdb_options_set_info_log_level(options, LOG_LEVEL_FATAL);
@@ -127,6 +158,30 @@ room_check(const struct rocks_store *rocks, struct gf_error *error)
                        rocks->path, ROOM_BYTES / 1024, strerror(code));
     }
     return GF_OK;
+}
+
+/* RocksDB takes a folder without CURRENT for a new one, and clears it of the tables of the old. */
+static enum gf_rc
+remains_check(const struct rocks_store *rocks, struct gf_error *error)
+{
+    DIR *folder = opendir(rocks->path);
+    bool has_current = false, has_data = false;
+    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL;
+         entry = readdir(folder)) {
+        const char *dot = strrchr(entry->d_name, '.');
+        has_current = has_current || strcmp(entry->d_name, "CURRENT") == 0;
+        has_data =
+            has_data || (dot != NULL && (strcmp(dot, ".sst") == 0 || strcmp(dot, ".log") == 0));
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    if (rocks->is_read_only && !has_data && !has_current) {
+        return gf_fail(error, GF_E_NOT_FOUND, "store %s: there is none", rocks->path);
+    }
+    return has_data && !has_current
+               ? rocks_fail_damaged(rocks, error, "CURRENT is missing, and its tables are there")
+               : GF_OK;
 }
 
 static enum gf_rc
@@ -212,6 +267,9 @@ database_start(struct rocks_store *rocks, struct gf_error *error)
     bool is_new = false;
     enum gf_rc rc = room_check(rocks, error);
     if (rc == GF_OK) {
+        rc = remains_check(rocks, error);
+    }
+    if (rc == GF_OK) {
         rc = database_open(rocks, error);
     }
     if (rc == GF_OK) {
@@ -252,11 +310,13 @@ gf_rocks_store_open(const struct gf_rocks_store_options *options, struct gf_stor
     rocks->store.ops = &rocks_store_ops;
     rocks->path = path;
     rocks->is_read_only = options->is_read_only;
+    rocks->lock = -1;
     rocks->segment_bytes_max = options->segment_bytes == 0 ? SEGMENT_BYTES : options->segment_bytes;
     options_set(rocks, options);
 
     enum gf_rc rc = database_start(rocks, error);
-    for (int attempt = 1; rocks->is_read_only && rc != GF_OK && attempt < READ_ONLY_ATTEMPTS;
+    for (int attempt = 1;
+         rocks->is_read_only && rc != GF_OK && rc != GF_E_NOT_FOUND && attempt < READ_ONLY_ATTEMPTS;
          attempt++) {
         database_close(rocks);
         rc = database_start(rocks, error);
@@ -267,6 +327,29 @@ gf_rocks_store_open(const struct gf_rocks_store_options *options, struct gf_stor
     }
     *out = &rocks->store;
     return GF_OK;
+}
+
+void
+gf_rocks_store_keep_lock(struct gf_store *store, int file)
+{
+    ((struct rocks_store *)store)->lock = file;
+}
+
+enum gf_rc
+gf_rocks_store_link(struct gf_store *store, const char *folder, struct gf_error *error)
+{
+    struct rocks_store *rocks = (struct rocks_store *)store;
+    char *status = NULL;
+    rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(rocks->db, &status);
+    if (status == NULL) {
+        /* The write buffer is not flushed for it: the newest log file, a segment at most, is
+         * copied. */
+        rocksdb_checkpoint_create(checkpoint, folder, UINT64_MAX, &status);
+    }
+    if (checkpoint != NULL) {
+        rocksdb_checkpoint_object_destroy(checkpoint);
+    }
+    return status == NULL ? GF_OK : rocks_fail(rocks->path, "links for a snapshot", status, error);
 }
 
 void
@@ -283,7 +366,12 @@ rocks_store_close(struct gf_store *store)
     rocksdb_readoptions_destroy(rocks->scanning);
     rocksdb_readoptions_destroy(rocks->reading);
     rocksdb_options_destroy(rocks->options);
-    rocksdb_cache_destroy(rocks->cache);
+    if (rocks->cache != NULL) {
+        rocksdb_cache_destroy(rocks->cache);
+    }
+    if (rocks->lock >= 0) {
+        close(rocks->lock);
+    }
     free(rocks->requests);
     free(rocks->values);
     free(rocks->path);

@@ -44,6 +44,7 @@ struct rocks_store {
     struct gf_store store;
     char *path;
     bool is_read_only;
+    int lock; /* -1: none */
     uint64_t segment_bytes_max, segment_bytes;
     struct rocks_segment segment; /* the one being written; not there before its first write */
 

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "io/rocks_private.h"
+#include "loop/fault.h"
 
 #define CHUNK_COUNT  128 /* keys of one MultiGet: bounds the blocks that its answers pin */
 #define META_VERSION 1
@@ -261,6 +262,7 @@ store_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice,
         }
         last = key;
     }
+    gf_point(GF_POINT_IN_WRITE_BATCH);
     return rocks_batch_write(rocks, "write of a slice", error);
 }
 

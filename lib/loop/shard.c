@@ -161,6 +161,12 @@ shard_fetch_wanted(struct gf_shard *shard, const struct gf_batch *batch, struct 
         loaded = 0;
         count = gf_engine_wanted(shard->engine, batch, shard->wanted, shard->wanted_slices,
                                  WANTED_COUNT_MAX);
+        for (uint32_t i = 0; i < count; i++) {
+            const enum gf_rc rc = shard_check_slice(shard, shard->wanted_slices[i], error);
+            if (rc != GF_OK) {
+                return rc;
+            }
+        }
         enum gf_rc rc = count == 0 ? GF_OK
                                    : shard->store->ops->get(shard->store, shard->options.shard,
                                                             shard->wanted_slices, shard->wanted,

@@ -33,7 +33,7 @@ shard_mark_of(const struct gf_journal *record)
 static void
 mark_name(const struct gf_shard *shard, char out[32])
 {
-    snprintf(out, 32, "journal-%u", shard->options.shard);
+    snprintf(out, 32, GF_STORE_MARK_NAME, shard->options.shard);
 }
 
 enum gf_rc

@@ -1,13 +1,32 @@
 #include <string.h>
 
+#include "engine/slice.h"
 #include "loop/fault.h"
 #include "loop/shard_parts.h"
+
+enum gf_rc
+shard_check_slice(struct gf_shard *shard, uint32_t slice, struct gf_error *error)
+{
+    if (shard->is_checked[slice]) {
+        return GF_OK;
+    }
+    const enum gf_rc rc = shard->metas[slice].batch == 0
+                              ? GF_OK
+                              : gf_slice_check(shard->store, shard->options.shard, slice,
+                                               &shard->metas[slice], error);
+    shard->is_checked[slice] = rc == GF_OK;
+    return rc;
+}
 
 enum gf_rc
 shard_sweep_slice(struct gf_shard *shard, uint32_t slice, struct gf_sweep *sweep_out,
                   struct gf_error *error)
 {
-    enum gf_rc rc = gf_engine_sweep(shard->engine, slice, shard->batch, sweep_out, error);
+    /* What lies there since the last sweep: damage shall not outlive a round. */
+    enum gf_rc rc = shard_check_slice(shard, slice, error);
+    if (rc == GF_OK) {
+        rc = gf_engine_sweep(shard->engine, slice, shard->batch, sweep_out, error);
+    }
     if (rc != GF_OK) {
         return rc;
     }
@@ -24,6 +43,7 @@ shard_sweep_slice(struct gf_shard *shard, uint32_t slice, struct gf_sweep *sweep
     gf_point(GF_POINT_IN_SWEEP);
     gf_engine_swept(shard->engine, sweep_out, gf_engine_is_under_pressure(shard->engine));
     shard->metas[slice] = sweep_out->meta;
+    shard->is_checked[slice] = false;
     return GF_OK;
 }
 

@@ -20,6 +20,9 @@
 
 #define GF_SLICE_COUNT 64 /* a shard's slices; a constant of the store format */
 
+/* The named value that binds a shard's store to its journal (loop/shard_mark.c). */
+#define GF_STORE_MARK_NAME "journal-%u"
+
 /* What is known of a slice besides its blocks; written with them. */
 struct gf_slice_meta {
     int64_t batch;          /* last batch it contains; 0: never written, holds nothing */
@@ -75,8 +78,8 @@ struct gf_store_ops {
     void (*close)(struct gf_store *store); /* accepts NULL */
 };
 
-/* First member of every maker's struct. Errors of all: GF_E_IO, GF_E_NO_SPACE, GF_E_DAMAGED
- * (checksum), and on opening GF_E_VERSION (the store was written by a newer program) and GF_E_BUSY
+/* First member of every maker's struct. Errors of all: GF_E_IO, GF_E_NO_SPACE, GF_E_STATE
+ * (damage), and on opening GF_E_VERSION (the store was written by a newer program) and GF_E_BUSY
  * (another process has it open). */
 struct gf_store {
     const struct gf_store_ops *ops;

@@ -208,7 +208,7 @@ a_place_that_cannot_be_is_an_error(void **state)
     snprintf(path, sizeof(path), "%s/no/such/parent", (const char *)*state);
     assert_int_equal(open_fails(path, false, &error), GF_E_IO);
     snprintf(path, sizeof(path), "%s-none", (const char *)*state);
-    assert_int_equal(open_fails(path, true, &error), GF_E_IO);
+    assert_int_equal(open_fails(path, true, &error), GF_E_NOT_FOUND);
 }
 
 static void
@@ -221,7 +221,7 @@ a_status_tells_what_to_do(void **state)
     } cases[] = {
         {"IO error: No space left on device: While appending to file: /s/1.log", "make room",
          GF_E_NO_SPACE},
-        {"Corruption: block checksum mismatch", "move it away", GF_E_DAMAGED},
+        {"Corruption: block checksum mismatch", "move it away", GF_E_STATE},
         {"IO error: While fsync: /s/1.log: Input/output error", "Input/output error", GF_E_IO},
         {"IO error: lock hold by current process, acquire time 1", "this process", GF_E_BUSY},
     };

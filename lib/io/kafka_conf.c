@@ -53,7 +53,11 @@ static const struct setting reserved[] = {
     {ALL, "request.required.acks", NULL, "outputs are exactly once"},
     {ALL, "auto.commit.enable", NULL, "the journal holds the positions"},
     {ALL, "group.id", NULL, "it is given as `group`"},
-    {ALL, "group.instance.id", NULL, "it is made from the name of the slot"},
+    {ALL, "group.instance.id", NULL, "it is made from the name of the instance"},
+    {ALL, "partition.assignment.strategy", NULL, "all instances deal out shards in one way"},
+    {ALL, "session.timeout.ms", NULL, "it is given to the group"},
+    {ALL, "heartbeat.interval.ms", NULL, "it follows from the session timeout"},
+    {ALL, "max.poll.interval.ms", NULL, "the watchdog ends a loop that hangs"},
 };
 
 #define RESERVED_COUNT (sizeof(reserved) / sizeof(reserved[0]))

@@ -20,6 +20,7 @@ struct kafka_sink {
     struct gf_kafka_producer producer;
     rd_kafka_consumer_group_metadata_t *group; /* NULL: no offsets are sent */
     enum sink_state state;
+    bool is_fenced; /* the offsets of this transaction were accepted with its fence */
 };
 
 static struct kafka_sink *
@@ -171,6 +172,7 @@ sink_begin(struct gf_sink *sink, struct gf_error *error)
         return sink_fail(self, failure, "begin", error);
     }
     self->state = SINK_OPEN;
+    self->is_fenced = false;
     gf_kafka_producer_reset(&self->producer);
     return GF_OK;
 }
@@ -245,6 +247,7 @@ sink_send_offsets(struct gf_sink *sink, const struct gf_position *positions, uin
     struct kafka_sink *const self = kafka_sink_of(sink);
     assert(self->state == SINK_OPEN);
     assert(count > 0);
+    assert(fence != NULL || !self->config->needs_fence);
     const struct offsets_call call = {
         .list = rd_kafka_topic_partition_list_new((int)count),
         .group = fence != NULL ? fence : self->group,
@@ -263,6 +266,7 @@ sink_send_offsets(struct gf_sink *sink, const struct gf_position *positions, uin
         }
     }
     rd_kafka_topic_partition_list_destroy(call.list);
+    self->is_fenced = rc == GF_OK && fence != NULL;
     return rc;
 }
 
@@ -271,6 +275,7 @@ sink_commit(struct gf_sink *sink, struct gf_error *error)
 {
     struct kafka_sink *const self = kafka_sink_of(sink);
     assert(self->state == SINK_OPEN);
+    assert(self->is_fenced || !self->config->needs_fence);
     rd_kafka_error_t *const failure = sink_call(self, call_commit, NULL);
     if (failure != NULL) {
         return sink_settle(self, failure, "commit", error);
@@ -362,4 +367,19 @@ gf_kafka_sink_open(const struct gf_kafka_sink_config *config, struct gf_sink **o
     }
     *out = &self->sink;
     return GF_OK;
+}
+
+enum gf_rc
+gf_kafka_fence(const struct gf_kafka_config *kafka, const char *transactional_id,
+               struct gf_error *error)
+{
+    static const uint32_t nothing[GF_TOPIC_COUNT];
+    const struct gf_kafka_sink_config config = {
+        .kafka = kafka, .transactional_id = transactional_id, .schema_ids = nothing};
+    struct gf_sink *sink = NULL;
+    const enum gf_rc rc = gf_kafka_sink_open(&config, &sink, error);
+    if (rc == GF_OK) {
+        sink->ops->close(sink);
+    }
+    return rc;
 }

@@ -43,6 +43,7 @@ what_exactly_once_rests_on_cannot_be_set(void **state)
         "bootstrap.servers",          "metadata.broker.list",
         "consumer.isolation.level",   "producer.acks",
         "delivery.report.only.error", "log.queue",
+        "session.timeout.ms",         "partition.assignment.strategy",
     };
     for (size_t index = 0; index < sizeof(keys) / sizeof(keys[0]); index++) {
         const enum gf_kafka_role role =

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Prints the folder that holds the jars of a real Kafka, fetching them once with Maven. Exit 1 says why there is none.
+# Usage: kafka_jars.sh [VERSION]; without one it is GF_KAFKA_VERSION, or the oldest Kafka that gridfold supports.
 set -eu
 
-version=3.9.1
+version=${1:-${GF_KAFKA_VERSION:-3.9.1}}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/gridfold/kafka-$version
 
 install_tools() {

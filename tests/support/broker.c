@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -20,6 +21,9 @@
 #define START_SECONDS_MAX 90
 #define STOP_SECONDS_MAX  30
 #define TICK_MS           100
+#define PORT_FIRST        16384
+#define PORT_COUNT        16384 /* Linux serves outgoing connections from 32768 on */
+#define PORTS_MAX         16
 
 static void
 broker_die(const struct test_broker *broker, const char *what)
@@ -41,8 +45,17 @@ flag_is_set(const char *name, const char *value)
 int
 test_broker_find(struct test_broker *broker)
 {
-    *broker = (struct test_broker){0};
-    FILE *const pipe = popen("sh tests/broker/kafka_jars.sh", "r");
+    const char *const version = getenv("GF_KAFKA_VERSION");
+    return test_broker_find_version(broker, version == NULL ? "3.9.1" : version);
+}
+
+int
+test_broker_find_version(struct test_broker *broker, const char *version)
+{
+    *broker = (struct test_broker){.node = 1, .node_count = 1, .heap_mb = 256};
+    char command[128];
+    snprintf(command, sizeof(command), "sh tests/broker/kafka_jars.sh '%.20s'", version);
+    FILE *const pipe = popen(command, "r");
     if (pipe != NULL) {
         if (fgets(broker->jars, sizeof(broker->jars), pipe) != NULL) {
             broker->jars[strcspn(broker->jars, "\n")] = '\0';
@@ -59,45 +72,59 @@ test_broker_find(struct test_broker *broker)
     return 77;
 }
 
-/* Two free ports. Both are held until both are known, so that they differ; a port in use is never
- * given out.
- */
 static void
-ports_choose(struct test_broker *broker)
+random_bytes(void *out, size_t size)
 {
-    int *const ports[] = {&broker->port, &broker->controller_port};
-    int sockets[2] = {-1, -1};
-    for (size_t index = 0; index < 2; index++) {
-        struct sockaddr_in address = {.sin_family = AF_INET,
-                                      .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-        socklen_t size = sizeof(address);
-        sockets[index] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (sockets[index] < 0 || bind(sockets[index], (struct sockaddr *)&address, size) != 0 ||
-            getsockname(sockets[index], (struct sockaddr *)&address, &size) != 0) {
-            broker_die(broker, "no free port");
-        }
-        *ports[index] = ntohs(address.sin_port);
+    if (getrandom(out, size, 0) != (ssize_t)size) {
+        fprintf(stderr, "no random bytes\n");
+        exit(1);
     }
-    close(sockets[0]);
-    close(sockets[1]);
-    snprintf(broker->address, sizeof(broker->address), "127.0.0.1:%d", broker->port);
+}
+
+void
+test_ports_choose(int *ports, int count)
+{
+    int sockets[PORTS_MAX];
+    assert(count > 0);
+    assert(count <= PORTS_MAX);
+    /* All are held until all are known, so that they differ. */
+    for (int index = 0, tries = 0; index < count; tries++) {
+        uint16_t random = 0;
+        random_bytes(&random, sizeof(random));
+        ports[index] = PORT_FIRST + random % PORT_COUNT;
+        const struct sockaddr_in address = {.sin_family = AF_INET,
+                                            .sin_port = htons((uint16_t)ports[index]),
+                                            .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+        sockets[index] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (bind(sockets[index], (const struct sockaddr *)&address, sizeof(address)) == 0) {
+            index++;
+            continue;
+        }
+        close(sockets[index]);
+        if (tries == 1000) {
+            fprintf(stderr, "no free port\n");
+            exit(1);
+        }
+    }
+    for (int index = 0; index < count; index++) {
+        close(sockets[index]);
+    }
 }
 
 /* 16 random bytes in base64url: 22 characters; the last one holds 2 bits. */
-static void
-cluster_id_choose(struct test_broker *broker)
+void
+test_cluster_id_choose(char out[23])
 {
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     uint8_t bytes[22];
-    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
-        broker_die(broker, "no random bytes");
-    }
+    random_bytes(bytes, sizeof(bytes));
     for (size_t index = 0; index < sizeof(bytes); index++) {
-        broker->cluster_id[index] = alphabet[bytes[index] & 63];
+        out[index] = alphabet[bytes[index] & 63];
     }
-    broker->cluster_id[0] = 'g'; /* a leading dash would be an option */
-    broker->cluster_id[21] = 'A';
+    out[0] = 'g'; /* a leading dash would be an option */
+    out[21] = 'A';
+    out[22] = '\0';
 }
 
 static void
@@ -107,17 +134,31 @@ settings_write(const struct test_broker *broker, const char *path)
     if (file == NULL) {
         broker_die(broker, "server.properties cannot be written");
     }
-    fprintf(
-        file,
-        "process.roles=broker,controller\nnode.id=1\n"
-        "controller.quorum.voters=1@127.0.0.1:%d\ncontroller.listener.names=CONTROLLER\n"
-        "listeners=PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d\n"
-        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
-        "inter.broker.listener.name=PLAINTEXT\nlog.dirs=%s/data\nauto.create.topics.enable=false\n",
-        broker->controller_port, broker->port, broker->controller_port, broker->folder);
-    fputs("offsets.topic.replication.factor=1\noffsets.topic.num.partitions=4\n"
-          "transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n"
-          "transaction.state.log.num.partitions=4\ngroup.initial.rebalance.delay.ms=0\n"
+    fprintf(file,
+            "process.roles=broker,controller\nnode.id=%d\ncontroller.quorum.voters=%s\n"
+            "controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n"
+            "listener.security.protocol.map="
+            "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+            "log.dirs=%s/data\nauto.create.topics.enable=false\n",
+            broker->node, broker->voters, broker->folder);
+    fprintf(file, "listeners=PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", broker->port,
+            broker->controller_port);
+    if (broker->inner_port != 0) {
+        fprintf(file,
+                ",PROXIED://127.0.0.1:%d\nadvertised.listeners=PLAINTEXT://127.0.0.1:%d,"
+                "PROXIED://127.0.0.1:%d",
+                broker->inner_port, broker->port, broker->proxied_port);
+    }
+    /* One node of three may be missing; the time-outs are those of a test that kills one. */
+    const int copies = broker->node_count, copies_min = broker->node_count == 3 ? 2 : 1;
+    fprintf(file,
+            "\noffsets.topic.replication.factor=%d\noffsets.topic.num.partitions=4\n"
+            "transaction.state.log.replication.factor=%d\ntransaction.state.log.min.isr=%d\n"
+            "transaction.state.log.num.partitions=4\nmin.insync.replicas=%d\n"
+            "broker.session.timeout.ms=4000\nbroker.heartbeat.interval.ms=500\n"
+            "auto.leader.rebalance.enable=false\n",
+            copies, copies, copies_min, copies_min);
+    fputs("group.initial.rebalance.delay.ms=0\n"
           "group.min.session.timeout.ms=1000\nlog.cleaner.dedupe.buffer.size=4194304\n"
           "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000\n",
           file);
@@ -127,7 +168,7 @@ settings_write(const struct test_broker *broker, const char *path)
 }
 
 static pid_t
-java_run(struct test_broker *broker, const char *log_path, char *const arguments[])
+shell_run(struct test_broker *broker, const char *log_path, const char *command)
 {
     const pid_t parent = getpid();
     const pid_t pid = fork();
@@ -145,7 +186,7 @@ java_run(struct test_broker *broker, const char *log_path, char *const arguments
         dup2(log, 2) < 0) {
         _exit(126);
     }
-    execvp("java", arguments);
+    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
     _exit(127);
 }
 
@@ -157,7 +198,7 @@ tick(void)
 
 /* The exit status, or -1 when `seconds` have passed. */
 static int
-wait_exit(struct test_broker *broker, pid_t pid, int seconds)
+wait_exit(pid_t pid, int seconds)
 {
     for (int ticks = seconds * 1000 / TICK_MS; ticks > 0; ticks--) {
         int status = 0;
@@ -166,7 +207,6 @@ wait_exit(struct test_broker *broker, pid_t pid, int seconds)
         }
         tick();
     }
-    (void)broker;
     return -1;
 }
 
@@ -186,54 +226,52 @@ file_has(const char *path, const char *text)
 }
 
 static void
-folder_format(struct test_broker *broker, char *class_path, char *settings)
+folder_make(struct test_broker *broker)
 {
     snprintf(broker->folder, sizeof(broker->folder), "%s/gridfold-broker.XXXXXX",
              getenv("TMPDIR") == NULL ? "/tmp" : getenv("TMPDIR"));
     if (mkdtemp(broker->folder) == NULL) {
         broker_die(broker, "folder cannot be made");
     }
-    ports_choose(broker);
-    cluster_id_choose(broker);
-    snprintf(settings, 256, "%s/server.properties", broker->folder);
-    settings_write(broker, settings);
-
-    char log_path[256];
-    snprintf(log_path, sizeof(log_path), "%s/format.log", broker->folder);
-    char *const arguments[] = {"java",
-                               "-Xmx128m",
-                               "-XX:+UseSerialGC",
-                               "-XX:TieredStopAtLevel=1",
-                               "-cp",
-                               class_path,
-                               "kafka.tools.StorageTool",
-                               "format",
-                               "-t",
-                               broker->cluster_id,
-                               "-c",
-                               settings,
-                               NULL};
-    const pid_t pid = java_run(broker, log_path, arguments);
-    if (wait_exit(broker, pid, START_SECONDS_MAX) != 0) {
-        kill(pid, SIGKILL);
-        broker_die(broker, "format failed, see format.log there");
+    if (broker->port == 0) {
+        int ports[2];
+        test_ports_choose(ports, 2);
+        broker->port = ports[0];
+        broker->controller_port = ports[1];
+        snprintf(broker->voters, sizeof(broker->voters), "1@127.0.0.1:%d", ports[1]);
+        test_cluster_id_choose(broker->cluster_id);
     }
+    snprintf(broker->address, sizeof(broker->address), "127.0.0.1:%d", broker->port);
+    char path[256];
+    snprintf(path, sizeof(path), "%s/server.properties", broker->folder);
+    settings_write(broker, path);
 }
 
 void
-test_broker_start(struct test_broker *broker)
+test_broker_launch(struct test_broker *broker)
 {
-    char class_path[600], settings[256], log_path[256];
-    snprintf(class_path, sizeof(class_path), "%s/*", broker->jars);
     if (broker->folder[0] == '\0') {
-        folder_format(broker, class_path, settings);
+        folder_make(broker);
     }
-    snprintf(settings, sizeof(settings), "%s/server.properties", broker->folder);
+    char log_path[256], format[1200], command[2500];
     snprintf(log_path, sizeof(log_path), "%s/broker-%d.log", broker->folder, ++broker->starts);
-    char *const arguments[] = {
-        "java", "-Xms256m", "-Xmx256m",    "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-        "-cp",  class_path, "kafka.Kafka", settings,           NULL};
-    broker->pid = java_run(broker, log_path, arguments);
+    snprintf(format, sizeof(format),
+             "java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp '%s/*' "
+             "kafka.tools.StorageTool format -t %s -c '%s/server.properties' && ",
+             broker->jars, broker->cluster_id, broker->folder);
+    snprintf(command, sizeof(command),
+             "%sexec java -Xms%dm -Xmx%dm -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp '%s/*' "
+             "kafka.Kafka '%s/server.properties'",
+             broker->starts == 1 ? format : "", broker->heap_mb, broker->heap_mb, broker->jars,
+             broker->folder);
+    broker->pid = shell_run(broker, log_path, command);
+}
+
+void
+test_broker_await(struct test_broker *broker)
+{
+    char log_path[256];
+    snprintf(log_path, sizeof(log_path), "%s/broker-%d.log", broker->folder, broker->starts);
     for (int ticks = START_SECONDS_MAX * 1000 / TICK_MS; ticks > 0; ticks--) {
         if (file_has(log_path, "Kafka Server started")) {
             return;
@@ -248,10 +286,17 @@ test_broker_start(struct test_broker *broker)
 }
 
 void
+test_broker_start(struct test_broker *broker)
+{
+    test_broker_launch(broker);
+    test_broker_await(broker);
+}
+
+void
 test_broker_stop(struct test_broker *broker)
 {
     kill(broker->pid, SIGTERM);
-    if (wait_exit(broker, broker->pid, STOP_SECONDS_MAX) == -1) {
+    if (wait_exit(broker->pid, STOP_SECONDS_MAX) == -1) {
         broker_die(broker, "did not stop in time");
     }
     broker->pid = 0;
@@ -265,6 +310,22 @@ test_broker_kill(struct test_broker *broker)
         waitpid(broker->pid, NULL, 0);
         broker->pid = 0;
     }
+}
+
+void
+test_broker_pause(struct test_broker *broker)
+{
+    assert(broker->pid > 0);
+    kill(broker->pid, SIGSTOP);
+    /* Only when it has stopped can it not answer any more. */
+    waitpid(broker->pid, NULL, WUNTRACED);
+}
+
+void
+test_broker_resume(struct test_broker *broker)
+{
+    assert(broker->pid > 0);
+    kill(broker->pid, SIGCONT);
 }
 
 static int

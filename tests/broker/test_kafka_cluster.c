@@ -1,0 +1,221 @@
+/* Three nodes: transactions live through the loss and the move of a leader and of a coordinator.
+ * And a Kafka of the newest supported major version serves the sink and the source. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cluster.h"
+#include "codec/records.h"
+#include "kafka_lab.h"
+#include "txn_client.h"
+
+#define NEWEST_VERSION "4.3.1"
+
+static struct test_cluster cluster;
+
+static void
+expect_values(const char *topic, const char *expected)
+{
+    char values[256];
+    txn_read(cluster.addresses, topic, true, values, sizeof(values));
+    assert_string_equal(values, expected);
+}
+
+/* A client of the proxy with an open transaction, of which one record has arrived. */
+static rd_kafka_t *
+client_in_transaction(const char *name)
+{
+    test_cluster_topic_make(&cluster, name, 1);
+    rd_kafka_t *const client = txn_client_new(cluster.proxied, name, name);
+    txn_init(client);
+    txn_begin(client);
+    txn_produce(client, name, "a");
+    txn_flush(client);
+    return client;
+}
+
+/* So that one node is lost and not the other: the leader is node 1, the coordinator node 2. */
+static rd_kafka_t *
+client_with_places(const char *name)
+{
+    rd_kafka_t *const client = client_in_transaction(name);
+    txn_commit(client);
+    test_cluster_leader_move(&cluster, name, 0, 1);
+    test_cluster_coordinator_move(&cluster, TEST_COORDINATOR_TRANSACTION, name, 2);
+    txn_begin(client);
+    txn_produce(client, name, "b");
+    txn_flush(client);
+    return client;
+}
+
+static void
+finish(rd_kafka_t *client, const char *name)
+{
+    txn_commit(client);
+    txn_begin(client);
+    txn_produce(client, name, "d");
+    txn_commit(client);
+    txn_client_free(client);
+    expect_values(name, "a b c d");
+}
+
+static void
+the_coordinator_is_where_it_is_said_to_be(void **state)
+{
+    (void)state;
+    rd_kafka_t *const client = client_in_transaction("where");
+    for (int node = 1; node <= cluster.count; node++) {
+        test_cluster_coordinator_move(&cluster, TEST_COORDINATOR_TRANSACTION, "where", node);
+        assert_int_equal(test_cluster_coordinator(&cluster, TEST_COORDINATOR_TRANSACTION, "where"),
+                         node);
+        /* Only the right one answers without an error. */
+        const int before = fault_proxy_seen(cluster.proxy, FAULT_END_TXN, node);
+        txn_commit(client);
+        assert_true(fault_proxy_seen(cluster.proxy, FAULT_END_TXN, node) > before);
+        txn_begin(client);
+        txn_produce(client, "where", "a");
+    }
+    txn_commit(client);
+    txn_client_free(client);
+    expect_values("where", "a a a a");
+}
+
+static void
+a_transaction_survives_its_leader_and_coordinator_moving(void **state)
+{
+    (void)state;
+    rd_kafka_t *const client = client_with_places("moved");
+    test_cluster_leader_move(&cluster, "moved", 0, 2);
+    txn_produce(client, "moved", "c");
+    txn_flush(client);
+    test_cluster_coordinator_move(&cluster, TEST_COORDINATOR_TRANSACTION, "moved", 3);
+    finish(client, "moved");
+}
+
+static void
+a_transaction_survives_the_kill_of_its_leader(void **state)
+{
+    (void)state;
+    rd_kafka_t *const client = client_with_places("leader");
+    test_broker_kill(&cluster.nodes[0]);
+    txn_produce(client, "leader", "c");
+    txn_flush(client);
+    finish(client, "leader");
+    test_cluster_wait_without(&cluster, 1);
+    test_cluster_start(&cluster);
+}
+
+static void
+a_transaction_survives_the_kill_of_its_coordinator(void **state)
+{
+    (void)state;
+    rd_kafka_t *const client = client_with_places("coordinator");
+    txn_produce(client, "coordinator", "c");
+    txn_flush(client);
+    test_broker_kill(&cluster.nodes[1]);
+    finish(client, "coordinator");
+    test_cluster_start(&cluster);
+}
+
+/* A node that hangs is worse than one that is gone: its connections stay. */
+static void
+a_transaction_survives_a_coordinator_that_hangs(void **state)
+{
+    (void)state;
+    rd_kafka_t *const client = client_with_places("hangs");
+    txn_produce(client, "hangs", "c");
+    txn_flush(client);
+    test_broker_pause(&cluster.nodes[1]);
+    finish(client, "hangs");
+    test_broker_resume(&cluster.nodes[1]);
+    test_cluster_wait_whole(&cluster);
+}
+
+static int
+three_nodes_start(void **state)
+{
+    (void)state;
+    test_cluster_start(&cluster);
+    return 0;
+}
+
+static int
+three_nodes_end(void **state)
+{
+    (void)state;
+    test_cluster_fini(&cluster);
+    return 0;
+}
+
+static int
+newest_start(void **state)
+{
+    (void)state;
+    test_broker_start(&lab_broker);
+    return 0;
+}
+
+static int
+newest_end(void **state)
+{
+    (void)state;
+    test_broker_fini(&lab_broker);
+    return 0;
+}
+
+static void
+the_newest_kafka_serves_the_sink_and_the_source(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_open(&lab, "newest.", (struct gf_duration){0});
+    struct gf_sink *const sink = lab_sink_open(&lab);
+    lab_write_transaction(sink, GF_TOPIC_FRAUD_FLAGS, "kept", 3, true);
+    lab_write_transaction(sink, GF_TOPIC_FRAUD_FLAGS, "dropped", 2, false);
+    lab_write_transaction(sink, GF_TOPIC_FRAUD_FLAGS, "kept", 1, true);
+    sink->ops->close(sink);
+
+    struct gf_record records[8];
+    const int64_t end = lab_end_settled(&lab, GF_TOPIC_FRAUD_FLAGS);
+    const uint32_t count = lab_read_until(lab.source, GF_TOPIC_FRAUD_FLAGS, 0, end, records, 8);
+    assert_int_equal(count, 4);
+    for (uint32_t index = 0; index < count; index++) {
+        const struct gf_span value = records[index].value; /* a frame of five bytes, and the body */
+        assert_int_equal(value.size, 9);
+        assert_memory_equal((const char *)value.data + 5, "kept", 4);
+    }
+    lab_produce_plain("newest.meter.readings", 10);
+    assert_int_equal(lab_end_after(lab.source, GF_TOPIC_METER_READINGS, 10), 10);
+    lab_close(&lab);
+}
+
+int
+main(void)
+{
+    const int missing = test_cluster_find(&cluster, NULL, 3, true);
+    if (missing >= 0) {
+        return missing;
+    }
+    const int newest_missing = test_broker_find_version(&lab_broker, NEWEST_VERSION);
+    if (newest_missing >= 0) {
+        return newest_missing;
+    }
+    const struct CMUnitTest three_nodes[] = {
+        cmocka_unit_test(the_coordinator_is_where_it_is_said_to_be),
+        cmocka_unit_test(a_transaction_survives_its_leader_and_coordinator_moving),
+        cmocka_unit_test(a_transaction_survives_the_kill_of_its_leader),
+        cmocka_unit_test(a_transaction_survives_the_kill_of_its_coordinator),
+        cmocka_unit_test(a_transaction_survives_a_coordinator_that_hangs),
+    };
+    const struct CMUnitTest newest[] = {
+        cmocka_unit_test(the_newest_kafka_serves_the_sink_and_the_source),
+    };
+    const int failed = cmocka_run_group_tests(three_nodes, three_nodes_start, three_nodes_end);
+    return failed + cmocka_run_group_tests(newest, newest_start, newest_end);
+}

@@ -102,6 +102,10 @@ GF_MUST_USE enum gf_rc gf_engine_fold(struct gf_engine *engine, const struct gf_
                                       bool is_refold, struct gf_effects *effects_out,
                                       struct gf_error *error);
 
+/* After a fold of the first events of `batch`: says that it is not over, so that the next fold may
+ * bring the events behind them. Any cut into folds gives the same effects. */
+void gf_engine_reopen(struct gf_engine *engine, int64_t batch);
+
 /* Takes reference records alone, without visiting entities: rebuilds the tables before a refold. */
 GF_MUST_USE enum gf_rc gf_engine_learn(struct gf_engine *engine, const struct gf_batch_event *event,
                                        struct gf_error *error);

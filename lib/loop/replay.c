@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "codec/records.h"
+#include "loop/replay.h"
 #include "loop/shard_parts.h"
 
 /* Slices as the journal says they were swept, in order of batch. */
@@ -13,11 +14,11 @@ struct expected {
 
 struct replay {
     struct gf_shard *shard;
-    struct gf_time from, to;
-    const struct gf_progress *progress;
+    const struct gf_replay_options *options;
     struct gf_replay_totals totals;
     struct expected expected;
     int64_t batch_count;
+    bool is_over; /* the batch to stop at was reached */
 };
 
 static enum gf_rc
@@ -35,7 +36,7 @@ journal_walk(struct replay *replay,
                      ", not at 0: an exact replay needs all of it",
                      shard->options.shard, reader.first);
     }
-    while (rc == GF_OK) {
+    while (rc == GF_OK && !replay->is_over) {
         struct gf_journal record;
         int64_t offset = 0;
         bool found = false;
@@ -96,17 +97,26 @@ slices_sweep(struct replay *replay, int64_t batch, struct gf_error *error)
 }
 
 static enum gf_rc
-batch_compare(struct replay *replay, const struct gf_journal *record,
+batch_compare(struct replay *replay, const struct gf_journal *record, const struct gf_batch *batch,
               const struct gf_effects *effects, struct gf_error *error)
 {
-    const struct gf_time time = record->shard_time;
-    const bool is_inside = (gf_time_is_none(replay->from) || time.us >= replay->from.us) &&
-                           (gf_time_is_none(replay->to) || time.us < replay->to.us);
+    const struct gf_time time = record->shard_time, from = replay->options->from,
+                         to = replay->options->to;
+    const bool is_inside =
+        (gf_time_is_none(from) || time.us >= from.us) && (gf_time_is_none(to) || time.us < to.us);
+    struct gf_shard *shard = replay->shard;
+    const struct gf_tally *tally = gf_engine_tally(shard->engine);
+    if (replay->options->compare != NULL) {
+        const enum gf_rc rc =
+            gf_compare_batch(replay->options->compare, record, batch, effects,
+                             memcmp(tally, &record->tally, sizeof(*tally)) == 0, is_inside, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+    }
     if (!is_inside) {
         return GF_OK;
     }
-    struct gf_shard *shard = replay->shard;
-    const struct gf_tally *tally = gf_engine_tally(shard->engine);
     const bool is_equal =
         memcmp(effects->digest.bytes, record->effects_digest, GF_DIGEST_SIZE) == 0 &&
         memcmp(tally, &record->tally, sizeof(*tally)) == 0;
@@ -134,30 +144,9 @@ batch_compare(struct replay *replay, const struct gf_journal *record,
 }
 
 static enum gf_rc
-record_replay(struct replay *replay, const struct gf_journal *record, struct gf_error *error)
+batch_replay(struct replay *replay, const struct gf_journal *record, struct gf_error *error)
 {
     struct gf_shard *shard = replay->shard;
-    if (record->kind == GF_JOURNAL_KIND_CONFIG && record->has_config) {
-        enum gf_rc rc =
-            shard_take_config(shard, record->config.body, (uint64_t)record->config_hash, error);
-        if (rc == GF_OK && record->config.fold_version != GF_FOLD_VERSION &&
-            !shard->options.accept_refold) {
-            rc = gf_fail(
-                error, GF_E_VERSION,
-                "the run was folded by fold_version %d; this program has %d: a replay across "
-                "versions cannot be exact",
-                record->config.fold_version, GF_FOLD_VERSION);
-        }
-        return rc;
-    }
-    if (record->kind != GF_JOURNAL_KIND_BATCH) {
-        return GF_OK;
-    }
-    if (record->batch != shard->batch + 1) {
-        return gf_fail(error, GF_E_LOST,
-                       "shard %u: the journal goes on with batch %" PRId64 " after %" PRId64,
-                       shard->options.shard, record->batch, shard->batch);
-    }
     struct gf_batch batch = {0};
     struct gf_effects effects = {0};
     enum gf_rc rc = shard_batch_of(shard, record, &batch, error);
@@ -174,7 +163,7 @@ record_replay(struct replay *replay, const struct gf_journal *record, struct gf_
         rc = gf_engine_fold(shard->engine, &batch, false, &effects, error);
     }
     if (rc == GF_OK) {
-        rc = batch_compare(replay, record, &effects, error);
+        rc = batch_compare(replay, record, &batch, &effects, error);
     }
     if (rc != GF_OK) {
         return rc;
@@ -185,19 +174,82 @@ record_replay(struct replay *replay, const struct gf_journal *record, struct gf_
     for (uint32_t i = 0; i < effects.count; i++) {
         shard->effect_counts[effects.items[i].topic]++;
     }
-    if (replay->progress != NULL && replay->progress->show != NULL) {
-        replay->progress->show(replay->progress->context, "replaying", record->batch,
-                               replay->batch_count);
-    }
     return slices_sweep(replay, record->batch, error);
 }
 
-enum gf_rc
-gf_shard_replay(struct gf_shard *shard, struct gf_time from, struct gf_time to,
-                const struct gf_progress *progress, struct gf_replay_totals *totals_out,
-                struct gf_error *error)
+static enum gf_rc
+config_replay(struct gf_shard *shard, const struct gf_journal *record, struct gf_error *error)
 {
-    struct replay replay = {.shard = shard, .from = from, .to = to, .progress = progress};
+    const enum gf_rc rc =
+        shard_take_config(shard, record->config.body, (uint64_t)record->config_hash, error);
+    if (rc == GF_OK && record->config.fold_version != GF_FOLD_VERSION &&
+        !shard->options.accept_refold) {
+        return gf_fail(
+            error, GF_E_VERSION,
+            "the run was folded by fold_version %d; this program has %d: a replay across "
+            "versions cannot be exact",
+            record->config.fold_version, GF_FOLD_VERSION);
+    }
+    return rc;
+}
+
+static enum gf_rc
+record_replay(struct replay *replay, const struct gf_journal *record, struct gf_error *error)
+{
+    struct gf_shard *shard = replay->shard;
+    const struct gf_replay_options *options = replay->options;
+    if (options->compare != NULL && !options->compare->is_open) {
+        const enum gf_rc rc = gf_compare_open(options->compare, shard->source, &shard->lookup,
+                                              shard->options.shard, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+    }
+    if (record->kind == GF_JOURNAL_KIND_CONFIG && record->has_config) {
+        return config_replay(shard, record, error);
+    }
+    if (record->kind != GF_JOURNAL_KIND_BATCH) {
+        return GF_OK;
+    }
+    if (record->batch != shard->batch + 1) {
+        return gf_fail(error, GF_E_LOST,
+                       "shard %u: the journal goes on with batch %" PRId64 " after %" PRId64,
+                       shard->options.shard, record->batch, shard->batch);
+    }
+    if (record->batch == options->stop_at) {
+        replay->is_over = true;
+        return options->at_batch(options->context, shard, record, error);
+    }
+    const enum gf_rc rc = batch_replay(replay, record, error);
+    if (rc == GF_OK && options->progress != NULL && options->progress->show != NULL) {
+        options->progress->show(options->progress->context, "replaying", record->batch,
+                                options->stop_at > 0 ? options->stop_at : replay->batch_count);
+    }
+    return rc;
+}
+
+static enum gf_rc
+expected_make(struct replay *replay, struct gf_error *error)
+{
+    enum gf_rc rc = journal_walk(replay, slices_count, error);
+    if (rc != GF_OK || replay->expected.count == 0) {
+        return rc;
+    }
+    replay->expected.size = (size_t)replay->expected.count * sizeof(struct gf_swept_slice);
+    replay->expected.items = replay->shard->options.reserve(replay->expected.size);
+    if (replay->expected.items == NULL) {
+        return gf_fail(error, GF_E_NO_MEMORY, "the list of swept slices");
+    }
+    rc = journal_walk(replay, slices_keep, error);
+    replay->expected.at = 0;
+    return rc;
+}
+
+enum gf_rc
+gf_shard_replay_as(struct gf_shard *shard, const struct gf_replay_options *options,
+                   struct gf_replay_totals *totals_out, struct gf_error *error)
+{
+    struct replay replay = {.shard = shard, .options = options};
     replay.totals.from = GF_TIME_NONE;
     replay.totals.to = GF_TIME_NONE;
     gf_engine_reset(shard->engine);
@@ -205,23 +257,30 @@ gf_shard_replay(struct gf_shard *shard, struct gf_time from, struct gf_time to,
     shard->counts_are_known = false;
     enum gf_rc rc = shard_store_open(shard, error);
     if (rc == GF_OK) {
-        rc = journal_walk(&replay, slices_count, error);
-    }
-    if (rc == GF_OK && replay.expected.count > 0) {
-        replay.expected.size = (size_t)replay.expected.count * sizeof(struct gf_swept_slice);
-        replay.expected.items = shard->options.reserve(replay.expected.size);
-        if (replay.expected.items == NULL) {
-            return gf_fail(error, GF_E_NO_MEMORY, "the list of swept slices");
-        }
-        rc = journal_walk(&replay, slices_keep, error);
-        replay.expected.at = 0;
+        rc = expected_make(&replay, error);
     }
     if (rc == GF_OK) {
         rc = journal_walk(&replay, record_replay, error);
+    }
+    if (rc == GF_OK && options->stop_at > 0 && !replay.is_over) {
+        rc = gf_fail(error, GF_E_NOT_FOUND, "shard %u: the journal has no batch %" PRId64,
+                     shard->options.shard, options->stop_at);
+    }
+    if (rc == GF_OK && options->compare != NULL) {
+        rc = gf_compare_end(options->compare, shard->batch, error);
     }
     if (replay.expected.items != NULL) {
         shard->options.release(replay.expected.items, replay.expected.size);
     }
     *totals_out = replay.totals;
     return rc;
+}
+
+enum gf_rc
+gf_shard_replay(struct gf_shard *shard, struct gf_time from, struct gf_time to,
+                const struct gf_progress *progress, struct gf_replay_totals *totals_out,
+                struct gf_error *error)
+{
+    const struct gf_replay_options options = {.from = from, .to = to, .progress = progress};
+    return gf_shard_replay_as(shard, &options, totals_out, error);
 }

@@ -1,0 +1,19 @@
+/* The text of `gridfold explain`. */
+#ifndef GF_CMD_EXPLAIN_H
+#define GF_CMD_EXPLAIN_H
+
+#include "line.h"
+#include "loop/explain.h"
+
+struct explain_report {
+    const struct gf_record *record; /* the output */
+    const void *body;               /* its struct */
+    struct line line;
+    bool as_json;
+    bool is_same; /* the refold gave the same bytes */
+};
+
+/* A callback of struct gf_explain, `context` the report: prints to standard output. */
+void explain_show(void *context, const struct gf_explained *explained);
+
+#endif

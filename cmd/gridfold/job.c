@@ -264,6 +264,7 @@ loop_open(struct job *job, bool with_sink, uint32_t thread, struct gf_error *err
         .transactional_id = job->transactional_id,
         .group = text_or_null(config->kafka.group),
         .instance = job->instance,
+        .is_group = config->assignment == GF_CONFIG_ASSIGNMENT_GROUP,
         .session_timeout = config->kafka.session_timeout,
         .transaction_timeout = config->kafka.transaction_timeout,
     };
@@ -353,24 +354,41 @@ static const struct {
 };
 
 void
-job_summary_print(const struct job *job, bool as_json, double seconds)
+job_move(struct job *to, struct job *from)
 {
-    struct gf_tally total = {0};
-    int64_t counts[GF_TOPIC_COUNT] = {0};
-    for (uint32_t i = 0; i < job->shard_count; i++) {
+    *to = *from;
+    to->screen.logger = &to->logger;
+    to->logger.sink = gf_screen_sink(&to->screen);
+    gf_bar_init(&to->bar, &to->screen);
+}
+
+static void
+tally_add(const struct job *job, struct gf_tally *total, int64_t counts[GF_TOPIC_COUNT])
+{
+    for (uint32_t i = 0; job->shards != NULL && i < job->shard_count; i++) {
         if (job->shards[i] == NULL) {
             continue;
         }
         const struct gf_tally *tally = gf_shard_tally(job->shards[i]);
-        total.records += tally->records;
-        total.processed += tally->processed;
-        total.filtered += tally->filtered;
-        total.late += tally->late;
-        total.dead += tally->dead;
-        total.effects += tally->effects;
+        total->records += tally->records;
+        total->processed += tally->processed;
+        total->filtered += tally->filtered;
+        total->late += tally->late;
+        total->dead += tally->dead;
+        total->effects += tally->effects;
         for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
             counts[topic] += gf_shard_effect_counts(job->shards[i])[topic];
         }
+    }
+}
+
+void
+job_summary_print(const struct job *const *jobs, uint32_t count, bool as_json, double seconds)
+{
+    struct gf_tally total = {0};
+    int64_t counts[GF_TOPIC_COUNT] = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        tally_add(jobs[i], &total, counts);
     }
     const size_t output_count = sizeof(outputs) / sizeof(outputs[0]);
     if (as_json) {

@@ -90,7 +90,10 @@ GF_MUST_USE enum gf_rc job_writer_options(const struct gf_config *config,
                                           struct gf_log_writer_options *out,
                                           struct gf_kafka_property **properties_out);
 
-/* The summary that ends a run: records in, processed, …, out, as text or JSON. */
-void job_summary_print(const struct job *job, bool as_json, double seconds);
+/* Moves a job that is configured and not open to another place. */
+void job_move(struct job *to, struct job *from);
+
+/* The summary that ends a run: records in, processed, …, out, as text or JSON, of all its loops. */
+void job_summary_print(const struct job *const *jobs, uint32_t count, bool as_json, double seconds);
 
 #endif

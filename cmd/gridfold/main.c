@@ -1,9 +1,12 @@
 /* gridfold: stateful stream processing for electricity retail. This file finds the verb; each verb
  * has its own. */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "loop/fault.h"
 #include "verb.h"
 
 static const struct verb *const verbs[] = {
@@ -137,9 +140,50 @@ verb_find(int argc, char **argv, int *words_out)
     return NULL;
 }
 
+#ifdef GF_WITH_FAULTS
+/* GRIDFOLD_POINT=<name>[:<nth>][:stop]: the process dies (or stops) when it comes there. */
+static struct {
+    char name[64];
+    long left;
+    bool stops;
+} wanted;
+
+static void
+point_reached(enum gf_point point)
+{
+    if (strcmp(gf_point_name(point), wanted.name) == 0 &&
+        __atomic_sub_fetch(&wanted.left, 1, __ATOMIC_SEQ_CST) == 0) {
+        raise(wanted.stops ? SIGSTOP : SIGKILL);
+    }
+}
+
+static void
+point_read(void)
+{
+    const char *const text = getenv("GRIDFOLD_POINT");
+    if (text == NULL) {
+        return;
+    }
+    wanted.left = 1;
+    const size_t size = strcspn(text, ":");
+    snprintf(wanted.name, sizeof(wanted.name), "%.*s", (int)size, text);
+    for (const char *at = text + size; *at == ':'; at += 1 + strcspn(at + 1, ":")) {
+        if (strncmp(at + 1, "stop", 4) == 0) {
+            wanted.stops = true;
+        } else {
+            wanted.left = strtol(at + 1, NULL, 10);
+        }
+    }
+    gf_point_hook = point_reached;
+}
+#endif
+
 int
 main(int argc, char **argv)
 {
+#ifdef GF_WITH_FAULTS
+    point_read();
+#endif
     if (argc < 2) {
         help_print(stderr);
         return gf_rc_exit_code(GF_E_USAGE);

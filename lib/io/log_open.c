@@ -5,6 +5,7 @@
 
 #include "codec/records.h"
 #include "io/folder_schemas.h"
+#include "io/kafka_group.h"
 #include "io/kafka_sink.h"
 #include "io/kafka_source.h"
 
@@ -18,7 +19,8 @@ struct gf_log {
     struct gf_folder_schemas *schemas; /* folder */
     struct gf_registry *registry;      /* Kafka */
     struct gf_kafka_config kafka;
-    struct gf_kafka_sink_config sink; /* lent to the sink until it closes */
+    struct gf_kafka_sink_config sink;   /* lent to the sink until it closes */
+    struct gf_kafka_group_config group; /* likewise */
     uint32_t schema_ids[GF_TOPIC_COUNT];
 };
 
@@ -138,4 +140,23 @@ gf_log_sink_open(void *context, struct gf_sink **out, struct gf_error *error)
                                       .schema_ids = log->schema_ids,
                                       .transaction_timeout = log->options.transaction_timeout};
     return gf_kafka_sink_open(&log->sink, out, error);
+}
+
+enum gf_rc
+gf_log_group_open(void *context, struct gf_group **out, struct gf_error *error)
+{
+    struct gf_log *log = context;
+    log->group = (struct gf_kafka_group_config){.kafka = &log->kafka,
+                                                .group = log->options.group,
+                                                .instance = log->options.instance,
+                                                .session_timeout = log->options.session_timeout,
+                                                .journal = GF_TOPIC_JOURNAL};
+    return gf_kafka_group_open(&log->group, out, error);
+}
+
+enum gf_rc
+gf_log_fence(void *context, const char *transactional_id, struct gf_error *error)
+{
+    struct gf_log *log = context;
+    return gf_kafka_fence(&log->kafka, transactional_id, error);
 }

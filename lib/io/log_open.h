@@ -7,6 +7,7 @@
 #include "io/kafka_conf.h"
 #include "io/log_name.h"
 #include "io/registry.h"
+#include "loop/group.h"
 #include "loop/lookup.h"
 #include "loop/sink.h"
 #include "loop/source.h"
@@ -19,6 +20,7 @@ struct gf_log_options {
     const char *transactional_id, *group;
     const char *instance; /* this process in the group */
     struct gf_duration session_timeout, transaction_timeout;
+    bool is_group;  /* shards come from the group: each commit carries its fence */
     bool with_sink; /* a folder's lock is taken now, before anything is read */
 };
 
@@ -36,5 +38,12 @@ const struct gf_lookup *gf_log_lookup(const struct gf_log *log);
 
 /* Opens a sink: ends what a predecessor left open. A context of gf_live_options.sink_open. */
 GF_MUST_USE enum gf_rc gf_log_sink_open(void *log, struct gf_sink **out, struct gf_error *error);
+
+/* The group that hands out the shards (Kafka); after the first sink. A context of
+ * gf_live_options.group_open. */
+GF_MUST_USE enum gf_rc gf_log_group_open(void *log, struct gf_group **out, struct gf_error *error);
+/* Ends what is open under another transactional.id (Kafka). A context of gf_live_options.fence. */
+GF_MUST_USE enum gf_rc gf_log_fence(void *log, const char *transactional_id,
+                                    struct gf_error *error);
 
 #endif

@@ -213,6 +213,10 @@ status_draw(struct gf_screen *screen, const struct gf_status *status,
     }
     text_append(text, "%s records  ", gf_count_text((int64_t)facts->record_count, amount));
     text_append(text, "%s outputs", gf_count_text((int64_t)facts->output_count, amount));
+    if (facts->standby > 0) {
+        text_append(text, "  standby for %u, %s behind", facts->standby,
+                    gf_duration_text(facts->standby_lag_us, amount));
+    }
     screen_draw(screen);
 }
 
@@ -220,7 +224,7 @@ static void
 status_log(const struct gf_screen *screen, const struct gf_status *status,
            const struct gf_status_facts *facts, int64_t left_us)
 {
-    struct gf_log_field fields[7];
+    struct gf_log_field fields[10];
     uint32_t count = 0;
     fields[count++] = gf_field_u64("records", facts->record_count);
     if (status->records.is_known) {
@@ -239,6 +243,13 @@ status_log(const struct gf_screen *screen, const struct gf_status *status,
         fields[count++] = gf_field_real("commit_ms", (double)facts->commit_us / 1000);
     }
     fields[count++] = gf_field_u64("outputs", facts->output_count);
+    if (facts->shards > 0) {
+        fields[count++] = gf_field_u64("shards", facts->shards);
+    }
+    if (facts->standby > 0) {
+        fields[count++] = gf_field_u64("standby", facts->standby);
+        fields[count++] = gf_field_real("standby_lag_s", (double)facts->standby_lag_us / 1e6);
+    }
     gf_logger_write(screen->logger, GF_LEVEL_INFO, "status", fields, count);
 }
 

@@ -51,6 +51,9 @@ struct gf_status_facts {
     int64_t lag_records;   /* not yet folded; GF_STATUS_UNKNOWN */
     int64_t delay_us;      /* wall time less shard time; GF_STATUS_UNKNOWN */
     int64_t commit_us;     /* the last commit took; GF_STATUS_UNKNOWN */
+    uint32_t shards;       /* that are live here; 0: not told */
+    uint32_t standby;      /* followed for others */
+    int64_t standby_lag_us;
 };
 
 struct gf_status {

@@ -141,7 +141,6 @@ table() {
  |safe|late-2|-DNSH=1 -DN=2 -DLATE=1|all
 *|safe|coord|-DNSH=1 -DN=1 -DCOORD=1|all
  |safe|coord-2|-DNSH=1 -DN=2 -DCOORD=1|all
- |safe|together|-DNSH=1 -DN=1 -DNAME=2 -DCLAIMS=1 -DLOOK=1 -DLATE=1 -DCOORD=1|all
  |safe|standby|-DNSH=1 -DN=2 -DSTANDBY=1|all
 *|safe|standby-1|-DNSH=1 -DN=1 -DSTANDBY=1 -DSTORE=1|all
  |safe|standby-store|-DNSH=1 -DN=2 -DSTANDBY=1 -DSTORE=1|all

@@ -12,7 +12,7 @@
 #include "print.h"
 
 #define FIELDS_SHOWN_MAX  20
-#define RECORDS_SHOWN_MAX 20
+#define RECORDS_SHOWN_MAX 5
 
 /* What the difference is about, decoded as far as it can be. */
 struct view {
@@ -138,7 +138,7 @@ headline_print(const struct view *view)
         printf("different: %s is on the log, but its inputs do not give it", where);
         break;
     case GF_DIFFERENCE_MISSING:
-        printf("different: a record of %s/%u is missing on the log",
+        printf("different: the inputs give a record of %s/%u that is not on the log",
                gf_topics[difference->topic].name, difference->shard);
         break;
     case GF_DIFFERENCE_DIGEST:
@@ -215,26 +215,60 @@ event_print(struct compare_report *report, const struct gf_batch_event *item, co
     }
 }
 
-/* The event that made it (`is_cause` true), or the other ones of its entity. Returns how many. */
-static uint32_t
-events_print(struct compare_report *report, const struct view *view, bool want_cause,
-             const char *before, const char *between)
+/* The event that made it; false when the batch has no such event. */
+static bool
+cause_print(struct compare_report *report, const struct view *view)
 {
     const struct gf_batch *batch = view->difference->batch;
-    uint32_t count = 0;
-    for (uint32_t i = 0; batch != NULL && i < batch->event_count; i++) {
-        const struct gf_event *event = &batch->events[i].event;
-        const bool is_it = is_cause(view, event);
-        const bool is_other =
-            !is_it && view->entity.size > 0 && gf_span_equal(event->key, view->entity);
-        if ((want_cause && is_it) || (!want_cause && is_other)) {
-            if (count < RECORDS_SHOWN_MAX) {
-                event_print(report, &batch->events[i], count == 0 ? before : between);
-            }
-            count++;
+    for (uint32_t i = 0; i < batch->event_count; i++) {
+        if (is_cause(view, &batch->events[i].event)) {
+            event_print(report, &batch->events[i], "");
+            return true;
         }
     }
+    return false;
+}
+
+/* The last events of the same key before it: what comes later in the batch has no part in it.
+ * Returns how many there are in all. */
+static uint32_t
+events_before_print(struct compare_report *report, const struct view *view, const char *between)
+{
+    const struct gf_batch *batch = view->difference->batch;
+    uint32_t places[RECORDS_SHOWN_MAX], count = 0;
+    for (uint32_t i = 0; view->entity.size > 0 && i < batch->event_count &&
+                         !is_cause(view, &batch->events[i].event);
+         i++) {
+        if (gf_span_equal(batch->events[i].event.key, view->entity)) {
+            places[count++ % RECORDS_SHOWN_MAX] = i;
+        }
+    }
+    const uint32_t first = count > RECORDS_SHOWN_MAX ? count - RECORDS_SHOWN_MAX : 0;
+    for (uint32_t i = first; i < count; i++) {
+        event_print(report, &batch->events[places[i % RECORDS_SHOWN_MAX]],
+                    i == first ? "" : between);
+    }
     return count;
+}
+
+static void
+causes_print(struct compare_report *report, const struct view *view)
+{
+    printf("\nMade by\n  ");
+    if (!cause_print(report, view)) {
+        if (view->cause_topic == NULL) {
+            printf("a timer, when wall time moved on");
+        } else {
+            printf("%s/%lld/%lld, which is no input of this batch", view->cause_name,
+                   (long long)view->cause_partition, (long long)view->cause_offset);
+        }
+    }
+    printf("\n\nRecords of the same key before it in the batch\n  ");
+    const uint32_t count = events_before_print(report, view, "\n  ");
+    printf(count == 0 ? "none\n" : "\n");
+    if (count > RECORDS_SHOWN_MAX) {
+        printf("  (the last %d of %u)\n", RECORDS_SHOWN_MAX, count);
+    }
 }
 
 static void
@@ -247,7 +281,7 @@ difference_print(struct compare_report *report, const struct view *view)
         fields_print(view);
     }
     if (difference->kind == GF_DIFFERENCE_MISSING && view->folded != NULL) {
-        printf("\nThe record that is missing\n");
+        printf("\nThe record that is not there\n");
         print_fields(stdout, type, view->folded, "  ", "lineage");
     }
     if (difference->kind == GF_DIFFERENCE_EXTRA && view->logged != NULL) {
@@ -258,21 +292,7 @@ difference_print(struct compare_report *report, const struct view *view)
         return;
     }
     if (difference->kind != GF_DIFFERENCE_DIGEST) {
-        printf("\nMade by\n");
-        if (events_print(report, view, true, "  ", "\n  ") > 0) {
-            putchar('\n');
-        } else {
-            printf(view->cause_topic == NULL ? "  a timer, when wall time moved on\n"
-                                             : "  %s/%lld/%lld, which is no input of this batch\n",
-                   view->cause_name, (long long)view->cause_partition,
-                   (long long)view->cause_offset);
-        }
-        const uint32_t count = events_print(
-            report, view, false, "\nOther records of the same key in the batch\n  ", "\n  ");
-        printf(count == 0 ? "" : "\n");
-        if (count > RECORDS_SHOWN_MAX) {
-            printf("  and %u more\n", count - RECORDS_SHOWN_MAX);
-        }
+        causes_print(report, view);
     }
     printf("\nInputs of the batch\n");
     print_ranges(stdout, difference->batch, false);
@@ -346,9 +366,9 @@ difference_json(struct compare_report *report, const struct view *view)
     print_value(stdout, gf_topics[difference->topic].type, view->folded, false);
     if (difference->batch != NULL) {
         printf(",\"made_by\":[");
-        events_print(report, view, true, "", ",");
-        printf("],\"same_key\":[");
-        events_print(report, view, false, "", ",");
+        (void)cause_print(report, view);
+        printf("],\"same_key_before\":[");
+        (void)events_before_print(report, view, ",");
         printf("],\"inputs\":");
         print_ranges(stdout, difference->batch, true);
     }

@@ -104,8 +104,14 @@ letter_json(const struct gf_record *record, const struct gf_dead_letter *letter)
 {
     char time[GF_TIME_TEXT_SIZE];
     gf_time_print(record->timestamp, time);
-    printf("{\"letter\":\"dead.letters/%u/%lld\",\"refused\":\"%s\",\"dead_letter\":",
-           record->partition, (long long)record->offset, time);
+    printf("{\"letter\":\"dead.letters/%u/%lld\",\"refused\":\"%s\",\"key\":", record->partition,
+           (long long)record->offset, time);
+    if (letter->has_key) {
+        print_text(stdout, letter->key);
+    } else {
+        printf("null");
+    }
+    printf(",\"dead_letter\":");
     print_value(stdout, gf_topics[GF_TOPIC_DEAD_LETTERS].type, letter, false);
     putchar('}');
 }

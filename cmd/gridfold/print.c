@@ -61,7 +61,7 @@ print_bytes(FILE *out, struct gf_span bytes)
 void
 print_plain(FILE *out, const struct gf_type *type, const void *value)
 {
-    if (type->kind == GF_KIND_STRING) {
+    if (type->kind == GF_KIND_STRING || type->kind == GF_KIND_BYTES) {
         print_bytes(out, *(const struct gf_span *)value);
         return;
     }

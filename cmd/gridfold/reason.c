@@ -56,8 +56,10 @@ static const struct text remedies[] = {
                   "that it stands on, then send it again; replay helps when the rule changed here"},
     {"RANGE", "a number is outside of what is allowed: mend the producer and send it again"},
     {"FULL", "the customer has more of these than fit: end what is over, then replay"},
-    {"LATE", "it came after the window was closed: raise time.lateness and replay, or correct the "
-             "bill by hand; without that it will be late again"},
+    {"LATE",
+     "it is older than what is still kept open (features.lateness, at most 2 days): correct "
+     "the bill by hand; replayed, it is late again unless features.lateness was raised and "
+     "covers it"},
     {"FUTURE", "it was dated ahead of its record's time: set the sender's clock; replayed, it is "
                "stamped with the time of the replay, so what was the future then is taken now"},
     {"MISPLACED", "the producer's partitioner is not Kafka's default (murmur2): mend it; replay "

@@ -178,15 +178,15 @@ gf_compare_open(struct gf_compare *compare, struct gf_source *source,
 
 /* ---- one batch ---- */
 
+/* Takes a record of the log with the time that it had before it was stored. */
 static void
-digest_take(struct gf_digest *digest, const struct gf_effect *effect,
+digest_take(struct gf_digest *digest, int32_t topic, struct gf_time time,
             const struct gf_record *record)
 {
-    const int64_t time = is_same_time(effect, record) ? effect->time.us : record->timestamp.us;
     const struct gf_span key = record->has_key ? record->key : (struct gf_span){0};
     const struct gf_span body = gf_compare_body(record);
-    gf_digest_extend(digest, &effect->topic, sizeof(effect->topic));
-    gf_digest_extend(digest, &time, sizeof(time));
+    gf_digest_extend(digest, &topic, sizeof(topic));
+    gf_digest_extend(digest, &time.us, sizeof(time.us));
     gf_digest_extend(digest, key.data, key.size);
     gf_digest_extend(digest, body.data, body.size);
 }
@@ -204,34 +204,78 @@ difference_note(struct pass *pass, enum gf_difference_kind kind, enum gf_topic t
     }
 }
 
-static enum gf_rc
-effect_compare(struct gf_compare *compare, struct pass *pass, const struct gf_effect *effect,
-               int64_t number, struct gf_error *error)
+/* Whether what stands next on the log is an effect that comes later in the batch: then the one
+ * before it is missing. */
+static bool
+comes_later(const struct gf_effects *effects, uint32_t index, const struct gf_record *record)
 {
+    const int32_t topic = effects->items[index].topic;
+    for (uint32_t i = index + 1; i < effects->count; i++) {
+        if (effects->items[i].topic == topic && gf_compare_is_same(&effects->items[i], record)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the effect stands right behind the next record: then that is one too many. */
+static bool
+is_second(const struct gf_compare_cursor *cursor, const struct gf_effect *effect)
+{
+    return cursor->record_at + 1 < cursor->record_count &&
+           gf_compare_is_same(effect, &cursor->records[cursor->record_at + 1]);
+}
+
+/* An effect that is not what stands next on the log. */
+static enum gf_rc
+effect_differs(struct gf_compare *compare, struct pass *pass, const struct gf_effects *effects,
+               uint32_t index, const struct gf_record *record, int64_t number,
+               struct gf_error *error)
+{
+    const struct gf_effect *effect = &effects->items[index];
     const enum gf_topic topic = (enum gf_topic)effect->topic;
-    const struct gf_record *record = NULL;
-    enum gf_rc rc = head_of(compare, topic, &record, error);
-    if (rc != GF_OK) {
-        return rc;
-    }
-    if (record != NULL && gf_compare_is_same(effect, record)) {
-        digest_take(&pass->log_digest, effect, record);
-        head_take(compare, topic);
-        compare->records++;
-        return GF_OK;
-    }
     int64_t batch = INT64_MAX;
-    rc = head_batch(compare, topic, &batch, error);
+    const enum gf_rc rc = head_batch(compare, topic, &batch, error);
     if (rc != GF_OK) {
         return rc;
     }
-    if (record == NULL || batch > number) {
+    if (record == NULL || batch > number || comes_later(effects, index, record)) {
         pass->is_countable = false;
         difference_note(pass, GF_DIFFERENCE_MISSING, topic, effect, NULL);
         return GF_OK;
     }
-    digest_take(&pass->log_digest, effect, record);
+    compare->records++;
+    head_take(compare, topic);
+    digest_take(&pass->log_digest, effect->topic,
+                is_same_time(effect, record) ? effect->time : record->timestamp, record);
     difference_note(pass, GF_DIFFERENCE_RECORD, topic, effect, record);
+    return GF_OK;
+}
+
+static enum gf_rc
+effect_compare(struct gf_compare *compare, struct pass *pass, const struct gf_effects *effects,
+               uint32_t index, int64_t number, struct gf_error *error)
+{
+    const struct gf_effect *effect = &effects->items[index];
+    const enum gf_topic topic = (enum gf_topic)effect->topic;
+    const struct gf_record *record = NULL;
+    enum gf_rc rc = head_of(compare, topic, &record, error);
+    if (rc == GF_OK && record != NULL && !gf_compare_is_same(effect, record) &&
+        is_second(&compare->cursors[topic], effect)) {
+        pass->is_countable = false;
+        digest_take(&pass->log_digest, effect->topic, record->timestamp, record);
+        difference_note(pass, GF_DIFFERENCE_EXTRA, topic, NULL, record);
+        head_take(compare, topic);
+        compare->records++;
+        rc = head_of(compare, topic, &record, error);
+    }
+    if (rc != GF_OK) {
+        return rc;
+    }
+    if (record == NULL || !gf_compare_is_same(effect, record)) {
+        return effect_differs(compare, pass, effects, index, record, number, error);
+    }
+    digest_take(&pass->log_digest, effect->topic, effect->time, record);
     head_take(compare, topic);
     compare->records++;
     return GF_OK;
@@ -282,9 +326,10 @@ pass_end(struct gf_compare *compare, struct pass *pass, const struct gf_journal 
     pass->difference.journal = journal;
     pass->difference.batch = batch;
     pass->difference.journal_is_refold = is_refold ? GF_AGREEMENT_YES : GF_AGREEMENT_NO;
-    pass->difference.journal_is_log = !pass->is_countable ? GF_AGREEMENT_UNKNOWN
-                                      : is_log            ? GF_AGREEMENT_YES
-                                                          : GF_AGREEMENT_NO;
+    /* Records of another count may stand in another order than they were digested in. */
+    pass->difference.journal_is_log = is_log               ? GF_AGREEMENT_YES
+                                      : pass->is_countable ? GF_AGREEMENT_NO
+                                                           : GF_AGREEMENT_UNKNOWN;
     difference_show(compare, pass);
     return gf_fail(error, GF_E_DIFFERENT,
                    "shard %u batch %" PRId64 ": the log, the journal and the refold do not agree",
@@ -306,6 +351,22 @@ taken_release(struct gf_compare *compare)
     }
 }
 
+/* Goes behind the batch without comparing. */
+static enum gf_rc
+batch_pass(struct gf_compare *compare, int64_t number, struct gf_error *error)
+{
+    enum gf_rc rc = GF_OK;
+    for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_COUNT; topic++) {
+        int64_t at = INT64_MAX;
+        rc = is_compared(topic) ? head_batch(compare, (enum gf_topic)topic, &at, error) : GF_OK;
+        while (rc == GF_OK && at <= number) {
+            head_take(compare, (enum gf_topic)topic);
+            rc = head_batch(compare, (enum gf_topic)topic, &at, error);
+        }
+    }
+    return rc;
+}
+
 enum gf_rc
 gf_compare_batch(struct gf_compare *compare, const struct gf_journal *journal,
                  const struct gf_batch *batch, const struct gf_effects *effects,
@@ -314,12 +375,10 @@ gf_compare_batch(struct gf_compare *compare, const struct gf_journal *journal,
     struct pass pass = {.is_countable = true};
     enum gf_rc rc = GF_OK;
     for (uint32_t i = 0; rc == GF_OK && i < effects->count; i++) {
-        const struct gf_effect *effect = &effects->items[i];
-        const enum gf_topic topic = (enum gf_topic)effect->topic;
-        if (compare->cursors[topic].start.from_batch > batch->number) {
+        if (compare->cursors[effects->items[i].topic].start.from_batch > batch->number) {
             pass.is_countable = false; /* cut off */
         } else if (is_inside) {
-            rc = effect_compare(compare, &pass, effect, batch->number, error);
+            rc = effect_compare(compare, &pass, effects, i, batch->number, error);
         }
     }
     if (rc == GF_OK && is_inside) {
@@ -328,14 +387,7 @@ gf_compare_batch(struct gf_compare *compare, const struct gf_journal *journal,
             rc = pass_end(compare, &pass, journal, batch, effects, is_tally_equal, error);
         }
     } else if (rc == GF_OK) {
-        for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_COUNT; topic++) {
-            int64_t at = INT64_MAX;
-            rc = is_compared(topic) ? head_batch(compare, (enum gf_topic)topic, &at, error) : GF_OK;
-            while (rc == GF_OK && at <= batch->number) {
-                head_take(compare, (enum gf_topic)topic);
-                rc = head_batch(compare, (enum gf_topic)topic, &at, error);
-            }
-        }
+        rc = batch_pass(compare, batch->number, error);
     }
     taken_release(compare);
     return rc;

@@ -253,6 +253,9 @@ gf_shard_replay_as(struct gf_shard *shard, const struct gf_replay_options *optio
     replay.totals.from = GF_TIME_NONE;
     replay.totals.to = GF_TIME_NONE;
     gf_engine_reset(shard->engine);
+    for (uint32_t i = 0; i < shard->feed.input_count; i++) {
+        gf_feed_seek(&shard->feed, &shard->feed.inputs[i], 0, 0);
+    }
     shard->batch = 0;
     shard->counts_are_known = false;
     enum gf_rc rc = shard_store_open(shard, error);

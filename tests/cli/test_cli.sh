@@ -5,45 +5,16 @@
 set -u
 export LC_ALL=C
 gridfold=$(realpath "$1") make_log=$(realpath "$2") root=$(realpath "$3")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-checks=0 failures=0
-
-fail() {
-    failures=$((failures + 1))
-    printf 'FAILED: %s\n' "$1"
-    [ ! -s out ] || head -c 2000 out | sed 's/^/    out: /'
-    [ ! -s err ] || head -c 2000 err | sed 's/^/    err: /'
-}
-
-# expect CODE ARGUMENT…: runs gridfold, leaves its output in `out` and `err`.
-expect() {
-    local wanted=$1 code=0
-    shift
-    "$gridfold" "$@" >out 2>err || code=$?
-    checks=$((checks + 1))
-    [ "$code" = "$wanted" ] || fail "gridfold $*: exit $code, not $wanted"
-}
-
-# shows FILE TEXT: the text is in it, as it stands.
-shows() {
-    checks=$((checks + 1))
-    grep -qF -- "$2" "$1" || fail "no \"$2\""
-}
-
-# is WHAT A B
-is() {
-    checks=$((checks + 1))
-    [ "$2" = "$3" ] || fail "$1: \"$2\", not \"$3\""
-}
+# shellcheck source=tests/cli/checks.sh
+. "$root/tests/cli/checks.sh"
 
 # ---- help and usage ----
 expect 64
 expect 0 --help
 shows out 'gridfold VERB --help'
 expect 0 --version
-for verb in run replay import simulate tap 'state get' 'topics plan' 'topics create' validate; do
+for verb in run replay import simulate tap 'state get' explain 'dlq list' 'dlq show' 'dlq replay' \
+    'topics plan' 'topics create' validate; do
     # shellcheck disable=SC2086
     expect 0 $verb --help
     is "first line of $verb --help" "$(head -c $((9 + ${#verb})) out)" "gridfold $verb"
@@ -144,7 +115,6 @@ rm -r log
 
 # ---- a log with trouble in it ----
 "$make_log" log 3 6 20 4 >made || fail "make_log: $(cat made)"
-lines() { wc -l <out | tr -d ' '; }
 expect 0 tap folder:log meter.readings
 all=$(lines)
 mv out all
@@ -219,5 +189,4 @@ expect 78 run -c good.yaml --set log=folder:other --exit-at-end
 shows err 'billing.payments'
 rm -r other other.state
 
-printf '%d checks, %d failures\n' "$checks" "$failures"
-[ "$failures" = 0 ]
+done_testing

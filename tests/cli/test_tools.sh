@@ -177,6 +177,7 @@ shows out '"dead.letters": 0'
 expect 0 replay -c job.yaml --compare
 
 # A folder log has one writer.
+: >run.err
 "$gridfold" run -c job.yaml >/dev/null 2>run.err &
 runner=$!
 for _ in $(seq 200); do

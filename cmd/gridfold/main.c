@@ -10,9 +10,10 @@
 #include "verb.h"
 
 static const struct verb *const verbs[] = {
-    &verb_run,         &verb_replay,        &verb_import,   &verb_simulate, &verb_tap,
-    &verb_state_get,   &verb_explain,       &verb_dlq_list, &verb_dlq_show, &verb_dlq_replay,
-    &verb_topics_plan, &verb_topics_create, &verb_validate,
+    &verb_run,        &verb_replay,      &verb_import,        &verb_simulate,
+    &verb_tap,        &verb_state_get,   &verb_state_verify,  &verb_snapshot_list,
+    &verb_snapshot,   &verb_explain,     &verb_dlq_list,      &verb_dlq_show,
+    &verb_dlq_replay, &verb_topics_plan, &verb_topics_create, &verb_validate,
 };
 
 #define VERB_COUNT       (sizeof(verbs) / sizeof(verbs[0]))

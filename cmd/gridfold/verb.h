@@ -24,9 +24,9 @@ struct verb {
                char **argv); /* argv[0] is the verb; returns the exit code */
 };
 
-extern const struct verb verb_run, verb_replay, verb_import, verb_simulate, verb_tap,
-    verb_state_get, verb_explain, verb_dlq_list, verb_dlq_show, verb_dlq_replay, verb_topics_plan,
-    verb_topics_create, verb_validate;
+extern const struct verb verb_run, verb_replay, verb_import, verb_simulate, verb_tap, verb_snapshot,
+    verb_snapshot_list, verb_state_get, verb_state_verify, verb_explain, verb_dlq_list,
+    verb_dlq_show, verb_dlq_replay, verb_topics_plan, verb_topics_create, verb_validate;
 
 /* getopt_long over the verb's table, `--help` handled. Returns the option's index in the table with
  * `optarg` set, -1 at the end (optind is the first argument), or -2: stop with `*exit_code` (help

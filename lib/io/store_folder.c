@@ -242,6 +242,17 @@ is_empty(struct gf_store *store, uint32_t shard)
     return true;
 }
 
+static enum gf_rc
+shard_open_as_it_is(struct store_folder *folder, const char *path, struct gf_store **out,
+                    struct gf_error *error)
+{
+    if (!is_folder(path)) {
+        return gf_fail(error, GF_E_NOT_FOUND, "store %s: there is none", path);
+    }
+    const struct gf_rocks_store_options options = rocks_options(folder, path);
+    return gf_rocks_store_open(&options, out, error);
+}
+
 /* One attempt, the lock held. */
 static enum gf_rc
 shard_try(struct store_folder *folder, uint32_t shard, const char *path, struct gf_store **out,
@@ -291,8 +302,7 @@ folder_open(struct gf_stores *stores, uint32_t shard, struct gf_store **out, str
     assert(shard < GF_STORE_FOLDER_SHARDS_MAX);
     enum gf_rc rc = folder_shard_path(folder, shard, "", path, error);
     if (rc == GF_OK && folder->options.is_read_only) {
-        const struct gf_rocks_store_options options = rocks_options(folder, path);
-        return gf_rocks_store_open(&options, out, error);
+        return shard_open_as_it_is(folder, path, out, error);
     }
     if (rc == GF_OK) {
         rc = shard_lock(folder, shard, &lock, error);
@@ -304,7 +314,8 @@ folder_open(struct gf_stores *stores, uint32_t shard, struct gf_store **out, str
     const bool has_links = folder->shards[shard].is_waiting || folder->shards[shard].is_copying;
     pthread_mutex_unlock(&folder->mutex);
     litter_remove(folder, shard, has_links);
-    rc = shard_open(folder, shard, path, &store, error);
+    rc = folder->options.leaves_damage ? shard_open_as_it_is(folder, path, &store, error)
+                                       : shard_open(folder, shard, path, &store, error);
     if (rc != GF_OK) {
         close(lock);
         return rc;

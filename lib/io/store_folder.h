@@ -25,8 +25,10 @@ struct gf_store_folder_options {
     struct gf_duration snapshot_interval; /* 0: only when asked for */
     uint32_t snapshot_keep;               /* for each shard; 0: 3 */
     uint64_t block_cache_bytes;           /* of all shards together; 0: 32 MiB */
-    bool is_read_only; /* `open` looks at a store as it is, beside its owner or not: GF_E_NOT_FOUND
-                          where there is none, and nothing is restored or put away */
+    bool is_read_only;  /* `open` looks at a store as it is, beside its owner or not: GF_E_NOT_FOUND
+                           where there is none, and nothing is restored or put away */
+    bool leaves_damage; /* `open` returns GF_E_STATE, and GF_E_NOT_FOUND where there is no store;
+                           nothing is restored or put away */
     struct gf_clock *clock;
     void *context;
     /* For the log; from any thread. `event` is a constant. May be NULL. */

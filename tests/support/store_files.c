@@ -168,3 +168,20 @@ files_damage(const char *folder, struct gf_random *random)
         }
     }
 }
+
+void
+any_file_damage(const char *folder, struct gf_random *random)
+{
+    const struct names names = names_of(folder);
+    for (;;) {
+        const char *name = names.items[gf_random_next(random) % names.count];
+        char path[PATH_SIZE];
+        struct stat about;
+        path_of(path, folder, name);
+        if (strcmp(name, "lock") != 0 && stat(path, &about) == 0 && S_ISREG(about.st_mode) &&
+            about.st_size > 0) {
+            file_damage(path, (long)about.st_size, random);
+            return;
+        }
+    }
+}

@@ -21,4 +21,7 @@ bool files_newest_log(const char *folder, char *path_out, size_t size);
  * CURRENT, by chance. */
 void files_damage(const char *folder, struct gf_random *random);
 
+/* The same to any plain file of a folder but one named "lock". */
+void any_file_damage(const char *folder, struct gf_random *random);
+
 #endif

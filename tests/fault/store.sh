@@ -37,8 +37,11 @@ a_file() {
   cp -r "$work/input" "$log"
   make_config "$log"
   echo "no store" >"$log.state"
-  run_expect "$log" 74 "$log.state" "not a directory"
-  told_and_done "$log" "a file where the store should be"
+  run_expect "$log" 74 "$log.state" "make folder"
+  mv "$log.state" "$log.away"
+  run_expect "$log" 0
+  expect_same "$work/calm" "$log" "a file where the store should be"
+  rm -rf "$log" "$log.state" "$log.away"
   echo "a file: refused"
 }
 
@@ -74,7 +77,7 @@ flip() { # FILE: some bits of one byte
 }
 
 damaged() {
-  local log=$work/hurt source=$work/source round file refused=0 older=0
+  local log=$work/hurt source=$work/source round file refused=0 older=0 away=0
   # Two starts that are killed: a table, and a log of writes behind it.
   half "$source" 60
   "$gridfold" run -c "$source.yaml" >"$source.out" 2>&1 &
@@ -98,7 +101,12 @@ damaged() {
     run "$log" || status=$?
     case $status in
       0)
-        older=$((older + 1))
+        if compgen -G "$log.state/*.damaged-1" >"$log.find"; then
+          grep -aq 'event=store_put_away' "$log.out" || fail "it does not say that it put a store away: $(cat "$log.out")"
+          away=$((away + 1))
+        else
+          older=$((older + 1))
+        fi
         expect_same "$work/calm" "$log" "a damaged ${file##*/}"
         ;;
       65 | 74)
@@ -108,15 +116,15 @@ damaged() {
       *) fail "a damaged ${file##*/}: exit $status: $(cat "$log.out")" ;;
     esac
   done
-  [ $refused -gt 0 ] || fail "no damage of $round was noticed"
+  [ $((refused + away)) -gt 0 ] || fail "no damage of $round was noticed"
   rm -rf "$log" "$log.state" "$source" "$source.state"
-  echo "damage: $refused refused, $older made good from the journal"
+  echo "damage: $away put away and made anew, $refused refused, $older made good from the journal"
 }
 
 of_a_newer_program() {
   local log=$work/newer
   half "$log"
-  "$store_format" "$log.state" 7
+  "$store_format" "$log.state/shard-0000" 7
   run_expect "$log" 65 "format 7" "newer program" "$log.state"
   told_and_done "$log" "the store of a newer program"
   echo "a newer format: refused"

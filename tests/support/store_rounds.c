@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "engine/slice.h"
 #include "io/scratch.h"
 #include "state/entity.h"
@@ -25,8 +26,10 @@ customer_of(uint32_t number, int64_t batch)
     struct gf_entity entity = {.header = {.kind = GF_ENTITY_CUSTOMER, .version = 1}};
     entity.header.key_size =
         (uint8_t)snprintf((char *)entity.header.key, GF_ENTITY_KEY_SIZE_MAX, "home-%03u", number);
-    for (size_t i = 0; i < sizeof(entity.body); i++) { /* nothing that compresses well */
-        entity.body[i] = (uint8_t)(gf_hash64(&i, sizeof(i), (uint64_t)batch * 1000 + number));
+    struct gf_random random = {.seed = (uint64_t)batch, .stream = number};
+    for (size_t i = 0; i < sizeof(entity.body); i += 8) { /* nothing that compresses well */
+        const uint64_t word = gf_random_next(&random);
+        memcpy(entity.body + i, &word, 8);
     }
     const struct gf_digest digest = gf_digest_of(&entity, sizeof(entity));
     memcpy(&entity.header.checksum, digest.bytes, sizeof(entity.header.checksum));
@@ -52,11 +55,13 @@ round_write(struct gf_store *store, uint32_t shard, int64_t batch)
 {
     static struct gf_entity customers[ROUND_CUSTOMERS];
     struct gf_error error = {{0}};
+    for (uint32_t i = 0; i < ROUND_CUSTOMERS; i++) {
+        customers[i] = customer_of(i, batch);
+    }
     for (uint32_t slice = 0; slice < GF_SLICE_COUNT; slice++) {
         struct gf_store_block blocks[ROUND_CUSTOMERS];
         struct gf_slice_meta meta = {.batch = batch};
         for (uint32_t i = 0; i < ROUND_CUSTOMERS; i++) {
-            customers[i] = customer_of(i, batch);
             const struct gf_span key = gf_entity_key(&customers[i]);
             if (gf_slice_of(gf_entity_hash(GF_ENTITY_CUSTOMER, key)) != slice) {
                 continue;

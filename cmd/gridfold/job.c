@@ -212,7 +212,12 @@ stores_open(struct job *job, enum job_store kind, const char *path, struct gf_er
         options.path = path;
         options.snapshots = NULL;
     }
-    return gf_store_folder_open(&options, &job->stores, error);
+    enum gf_rc rc = gf_store_folder_open(&options, &job->stores, error);
+    if (rc == GF_OK && kind == JOB_STORE_OWN) {
+        /* Before a producer is opened: a second start by mistake shall not fence the first. */
+        rc = gf_folder_lock_take(options.path, &job->lock, error);
+    }
+    return rc;
 }
 
 enum gf_rc
@@ -337,6 +342,7 @@ job_close(struct job *job)
         return;
     }
     gf_store_folder_close(job->stores);
+    gf_folder_lock_release(job->lock);
     gf_zones_free(&job->zones);
     gf_config_free(job->config);
     *job = (struct job){0};

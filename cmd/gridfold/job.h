@@ -30,6 +30,7 @@ struct job {
     struct gf_zones zones;
     struct gf_log *log;
     struct gf_stores *stores;
+    struct gf_folder_lock *lock; /* of the store's folder: one process runs on it */
     struct gf_shard **shards; /* by shard; NULL where it is not ours (run) */
     bool accept_refold;
     bool is_fork; /* one of several loops: configuration, zones and stores are the first one's */

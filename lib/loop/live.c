@@ -314,6 +314,7 @@ turn_live(struct live *live, bool *done_out, struct gf_error *error)
         return rc;
     }
     live->retries = 0;
+    live->trouble = GF_OK;
     effects_count(live);
     rc = sweep_all(live, false, error);
     show(live);
@@ -396,6 +397,8 @@ cure(struct live *live, enum gf_rc rc, struct gf_error *error)
         live_set_back(live, GF_E_TXN);
         return condemn(live, error);
     }
+    live->trouble = rc;
+    live->trouble_error = *error;
     live_set_back(live, rc);
     return GF_OK;
 }
@@ -440,6 +443,9 @@ gf_live_run(const struct gf_live_options *options, struct gf_live_status *status
     }
     if (rc == GF_OK && live.sink != NULL) {
         rc = stop_clean(&live, error);
+    } else if (rc == GF_OK && live.trouble != GF_OK) { /* told to stop while it could not work */
+        rc = live.trouble;
+        *error = live.trouble_error;
     }
     effects_count(&live);
     show(&live);

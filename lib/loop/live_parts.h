@@ -35,6 +35,8 @@ struct live {
     uint32_t fenced_count;
     struct member *damaged; /* whose store gave GF_E_STATE */
     int64_t retries;        /* in a row */
+    enum gf_rc trouble;     /* that they are for */
+    struct gf_error trouble_error;
     int64_t retry_at_us;    /* not before; 0: at once */
     int64_t idle_since_us;  /* monotonic; 0: not idle */
     int64_t last_record_us; /* monotonic, of the last commit or heartbeat */

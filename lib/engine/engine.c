@@ -142,8 +142,6 @@ gf_engine_reset(struct gf_engine *engine)
     engine->is_used = false;
     gf_hot_reset(&engine->hot);
     gf_timers_reset(&engine->timers);
-    const size_t size = gf_reference_size(&engine->options.reference);
-    memset(engine->reference, 0, size);
     engine->reference = gf_reference_init(engine->reference, &engine->options.reference);
     engine->area_count = 0;
     memset(engine->metas, 0, sizeof(engine->metas));

@@ -1,0 +1,234 @@
+/* The disks of an instance: a store for each shard. A crash of the process loses nothing that was
+ * written; a crash of the machine loses the newest writes; a disk may be lost or damaged. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+static struct sim_disk *
+disk_of(struct gf_store *store)
+{
+    return (struct sim_disk *)store;
+}
+
+static struct gf_store *
+inner(struct gf_store *store)
+{
+    return disk_of(store)->store;
+}
+
+static enum gf_rc
+disk_metas(struct gf_store *store, uint32_t shard, struct gf_slice_meta metas_out[GF_SLICE_COUNT],
+           struct gf_error *error)
+{
+    sim_pass(disk_of(store)->instance, 500);
+    return inner(store)->ops->metas(inner(store), shard, metas_out, error);
+}
+
+static enum gf_rc
+disk_get(struct gf_store *store, uint32_t shard, const uint32_t *slices,
+         const struct gf_store_block *wanted, uint32_t count, struct gf_store_block *found_out,
+         struct gf_error *error)
+{
+    return inner(store)->ops->get(inner(store), shard, slices, wanted, count, found_out, error);
+}
+
+/* Nothing that is not committed may ever be in a store: at this very moment, not only at the end. */
+static enum gf_rc
+disk_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice,
+               const struct gf_slice_meta *meta, const struct gf_store_block *blocks,
+               uint32_t count, struct gf_error *error)
+{
+    struct sim_disk *disk = disk_of(store);
+    struct sim *sim = disk->instance->sim;
+    if (sim_below(sim, 8) == 0) {
+        sim_pass(disk->instance, sim_delay(sim, 200, 100, GF_US_PER_S));
+    }
+    if (meta->batch > sim->places[shard].decided) {
+        sim_fail(sim, "%s writes slice %u of shard %u at batch %lld, but only %lld is committed (P3)",
+                 disk->instance->name, slice, shard, (long long)meta->batch,
+                 (long long)sim->places[shard].decided);
+    }
+    const enum gf_rc rc =
+        disk->store->ops->put_slice(disk->store, shard, slice, meta, blocks, count, error);
+    if (sim->weather.machine > 0 && sim_below(sim, 100) == 0) { /* written through */
+        if (disk->safe != NULL) {
+            disk->safe->ops->close(disk->safe);
+        }
+        disk->safe = gf_memory_store_copy(disk->store);
+    }
+    return rc;
+}
+
+static enum gf_rc
+disk_scan(struct gf_store *store, uint32_t shard, uint32_t slice,
+          enum gf_rc (*visit)(void *context, const struct gf_store_block *block,
+                              struct gf_error *error),
+          void *context, struct gf_error *error)
+{
+    return inner(store)->ops->scan(inner(store), shard, slice, visit, context, error);
+}
+
+static enum gf_rc
+disk_get_named(struct gf_store *store, const char *name, struct gf_span *value_out,
+               struct gf_error *error)
+{
+    return inner(store)->ops->get_named(inner(store), name, value_out, error);
+}
+
+static enum gf_rc
+disk_put_named(struct gf_store *store, const char *name, struct gf_span value,
+               struct gf_error *error)
+{
+    struct sim_disk *disk = disk_of(store);
+    if (sim_below(disk->instance->sim, 8) == 0) {
+        sim_pass(disk->instance, 100);
+    }
+    return disk->store->ops->put_named(disk->store, name, value, error);
+}
+
+static const struct gf_store_ops disk_ops = {.name = "simulated",
+                                             .metas = disk_metas,
+                                             .get = disk_get,
+                                             .put_slice = disk_put_slice,
+                                             .scan = disk_scan,
+                                             .get_named = disk_get_named,
+                                             .put_named = disk_put_named};
+
+static void
+disk_replace(struct sim_disk *disk, struct gf_store *store)
+{
+    disk->store->ops->close(disk->store);
+    disk->store = store;
+    disk->is_damaged = false;
+}
+
+/* ---- stores ---- */
+
+static struct sim_instance *
+instance_of(struct gf_stores *stores)
+{
+    return (struct sim_instance *)((char *)stores - offsetof(struct sim_instance, stores));
+}
+
+static enum gf_rc
+stores_open(struct gf_stores *stores, uint32_t shard, struct gf_store **out, struct gf_error *error)
+{
+    (void)error;
+    struct sim_instance *instance = instance_of(stores);
+    sim_pass(instance, sim_delay(instance->sim, 5000, 20, GF_US_PER_S));
+    *out = &instance->disks[shard].base;
+    return GF_OK;
+}
+
+static void
+stores_close(struct gf_stores *stores, uint32_t shard, struct gf_store *store)
+{
+    (void)stores, (void)shard, (void)store;
+}
+
+static enum gf_rc
+stores_condemn(struct gf_stores *stores, uint32_t shard, const char *why, struct gf_error *error)
+{
+    (void)error;
+    struct sim_instance *instance = instance_of(stores);
+    SIM_TRACE(instance->sim, "%s puts the store of shard %u away: %s", instance->name, shard, why);
+    instance->sim->condemned++;
+    disk_replace(&instance->disks[shard], gf_memory_store_new());
+    return GF_OK;
+}
+
+void
+sim_disks_open(struct sim_instance *instance)
+{
+    static const struct gf_stores_ops ops = {.name = "simulated",
+                                             .open = stores_open,
+                                             .close = stores_close,
+                                             .condemn = stores_condemn};
+    instance->stores.ops = &ops;
+    for (uint32_t i = 0; i < instance->sim->shard_count; i++) {
+        instance->disks[i] = (struct sim_disk){.base = {.ops = &disk_ops},
+                                               .store = gf_memory_store_new(),
+                                               .instance = instance,
+                                               .shard = i};
+    }
+}
+
+void
+sim_disks_close(struct sim_instance *instance)
+{
+    for (uint32_t i = 0; i < instance->sim->shard_count; i++) {
+        struct sim_disk *disk = &instance->disks[i];
+        disk->store->ops->close(disk->store);
+        if (disk->safe != NULL) {
+            disk->safe->ops->close(disk->safe);
+        }
+    }
+}
+
+/* ---- what a crash does ---- */
+
+struct pick {
+    uint64_t left; /* blocks to go */
+    uint8_t kind;
+    uint8_t key[256];
+    uint32_t key_size;
+    bool is_found;
+};
+
+static enum gf_rc
+block_pick(void *context, const struct gf_store_block *block, struct gf_error *error)
+{
+    (void)error;
+    struct pick *pick = context;
+    if (!pick->is_found && pick->left-- == 0 && block->key.size <= sizeof(pick->key)) {
+        pick->is_found = true;
+        pick->kind = block->kind;
+        pick->key_size = block->key.size;
+        memcpy(pick->key, block->key.size == 0 ? (const uint8_t *)"" : block->key.data,
+               block->key.size);
+    }
+    return GF_OK;
+}
+
+static void
+disk_damage(struct sim_disk *disk)
+{
+    struct sim *sim = disk->instance->sim;
+    struct pick pick = {.left = sim_below(sim, 3)};
+    for (uint32_t slice = 0; slice < GF_SLICE_COUNT && !pick.is_found; slice++) {
+        (void)disk->store->ops->scan(disk->store, disk->shard, slice, block_pick, &pick, NULL);
+        if (pick.is_found) {
+            SIM_TRACE(sim, "%s: a bit of slice %u of shard %u flips", disk->instance->name, slice,
+                      disk->shard);
+            disk->is_damaged = true;
+            gf_memory_store_damage(disk->store, disk->shard, slice, pick.kind,
+                                   gf_span_of(pick.key, pick.key_size),
+                                   (uint32_t)sim_below(sim, 4096));
+        }
+    }
+}
+
+void
+sim_disks_crash(struct sim_instance *instance)
+{
+    struct sim *sim = instance->sim;
+    const bool is_machine = sim_chance(sim, sim->weather.machine);
+    SIM_TRACE(sim, "%s is gone%s", instance->name, is_machine ? ", and its machine with it" : "");
+    for (uint32_t i = 0; i < sim->shard_count; i++) {
+        struct sim_disk *disk = &instance->disks[i];
+        if (is_machine && disk->safe != NULL && sim_below(sim, 2) == 0) {
+            SIM_TRACE(sim, "%s: the newest writes of shard %u are lost", instance->name, i);
+            disk_replace(disk, gf_memory_store_copy(disk->safe));
+        } else if (sim_chance(sim, sim->weather.disk_lost)) {
+            SIM_TRACE(sim, "%s: the store of shard %u is lost", instance->name, i);
+            disk_replace(disk, gf_memory_store_new());
+        } else if (sim_chance(sim, sim->weather.disk_damaged)) {
+            disk_damage(disk);
+        }
+        if (disk->safe != NULL) {
+            disk->safe->ops->close(disk->safe);
+            disk->safe = NULL;
+        }
+    }
+}

@@ -1,0 +1,274 @@
+/* What must hold at the end, when faults have stopped and all is drained. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+/* ---- P2: outputs ---- */
+
+/* The next committed entry from `*at` on; NULL: there is none. */
+static const struct sim_entry *
+committed_next(const struct sim_part *part, uint32_t *at)
+{
+    while (*at < part->count) {
+        const struct sim_entry *entry = &part->entries[(*at)++];
+        if (entry->state == SIM_ENTRY_COMMITTED) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static bool
+is_same(const struct gf_record *a, const struct gf_record *b)
+{
+    return a->timestamp.us == b->timestamp.us && gf_span_equal(a->key, b->key) &&
+           gf_span_equal(a->value, b->value);
+}
+
+/* Byte for byte what an undisturbed run gives. */
+static void
+outputs_compare(struct sim *sim, enum gf_topic topic, uint32_t shard)
+{
+    const struct gf_memory_log *log = sim->world->lab.log;
+    const uint32_t wanted = gf_memory_log_count(log, topic, shard);
+    const struct sim_part *part = &sim->parts[topic][shard];
+    const struct sim_entry *entry = NULL;
+    uint32_t at = 0, count = 0;
+    while ((entry = committed_next(part, &at)) != NULL) {
+        if (count >= wanted ||
+            !is_same(entry->record, gf_memory_log_get(log, topic, shard, count))) {
+            sim_fail(sim,
+                     "%s/%u: output %u is not that of an undisturbed run, which has %u (P2)",
+                     gf_topics[topic].name, shard, count, wanted);
+            return;
+        }
+        count++;
+    }
+    if (count != wanted) {
+        sim_fail(sim, "%s/%u: %u outputs of %u (P2)", gf_topics[topic].name, shard, count, wanted);
+    }
+}
+
+/* Each journal record came with its effects: they are visible if and only if it is, in its order. */
+static void
+steps_compare(struct sim *sim, uint32_t shard)
+{
+    uint32_t *seen = calloc(sim->step_count + 1, sizeof(*seen));
+    uint32_t *order = calloc(sim->step_count + 1, sizeof(*order));
+    if (seen == NULL || order == NULL) {
+        abort();
+    }
+    const struct sim_entry *entry = NULL;
+    uint32_t at = 0, number = 0;
+    while ((entry = committed_next(&sim->parts[GF_TOPIC_JOURNAL][shard], &at)) != NULL) {
+        order[entry->step] = ++number;
+    }
+    for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+        uint32_t last = 0;
+        at = 0;
+        while (topic != GF_TOPIC_JOURNAL &&
+               (entry = committed_next(&sim->parts[topic][shard], &at)) != NULL) {
+            seen[entry->step]++;
+            if (order[entry->step] == 0 || order[entry->step] < last) {
+                sim_fail(sim, "%s/%u: an output is visible %s (P2)", gf_topics[topic].name, shard,
+                         order[entry->step] == 0 ? "without its journal record"
+                                                 : "before those of an older batch");
+            }
+            last = order[entry->step];
+        }
+    }
+    for (uint32_t step = 1; step <= sim->step_count; step++) {
+        if (order[step] > 0 && seen[step] != sim->step_effects[step]) {
+            sim_fail(sim, "shard %u: %u outputs of a batch that made %u are visible (P2)", shard,
+                     seen[step], sim->step_effects[step]);
+        }
+    }
+    free(seen);
+    free(order);
+}
+
+/* ---- P3: state ---- */
+
+static enum gf_rc
+block_take(void *context, const struct gf_store_block *block, struct gf_error *error)
+{
+    (void)error;
+    gf_digest_extend(context, &block->kind, sizeof(block->kind));
+    gf_digest_extend(context, &block->key.size, sizeof(block->key.size));
+    gf_digest_extend(context, block->key.data, block->key.size);
+    gf_digest_extend(context, block->bytes.data, block->bytes.size);
+    return GF_OK;
+}
+
+static bool
+is_same_slice(struct gf_store *a, struct gf_store *b, uint32_t shard, uint32_t slice,
+              const struct gf_slice_meta *meta_a, const struct gf_slice_meta *meta_b)
+{
+    struct gf_digest digest_a = gf_digest_of("", 0), digest_b = gf_digest_of("", 0);
+    (void)a->ops->scan(a, shard, slice, block_take, &digest_a, NULL);
+    (void)b->ops->scan(b, shard, slice, block_take, &digest_b, NULL);
+    return memcmp(meta_a->digest.bytes, meta_b->digest.bytes, GF_DIGEST_SIZE) == 0 &&
+           meta_a->entity_count == meta_b->entity_count &&
+           memcmp(digest_a.bytes, digest_b.bytes, GF_DIGEST_SIZE) == 0;
+}
+
+static void
+state_compare(struct sim *sim, uint32_t shard, struct gf_store *ours, struct gf_store *wanted,
+              const char *whose, const char *than)
+{
+    struct gf_slice_meta metas[GF_SLICE_COUNT], wanted_metas[GF_SLICE_COUNT];
+    (void)ours->ops->metas(ours, shard, metas, NULL);
+    (void)wanted->ops->metas(wanted, shard, wanted_metas, NULL);
+    for (uint32_t slice = 0; slice < GF_SLICE_COUNT && !sim->is_failed; slice++) {
+        if (!is_same_slice(ours, wanted, shard, slice, &metas[slice], &wanted_metas[slice])) {
+            sim_fail(sim,
+                     "shard %u slice %u: the state in the store of %s (batch %" PRId64
+                     ") is another than that of %s (batch %" PRId64 ") (P3)",
+                     shard, slice, whose, metas[slice].batch, than, wanted_metas[slice].batch);
+        }
+    }
+}
+
+struct one_store {
+    struct gf_stores base;
+    struct gf_store *store;
+};
+
+static enum gf_rc
+one_open(struct gf_stores *stores, uint32_t shard, struct gf_store **out, struct gf_error *error)
+{
+    (void)shard, (void)error;
+    *out = ((struct one_store *)stores)->store;
+    return GF_OK;
+}
+
+static void
+one_close(struct gf_stores *stores, uint32_t shard, struct gf_store *store)
+{
+    (void)stores, (void)shard, (void)store;
+}
+
+static enum gf_rc
+one_condemn(struct gf_stores *stores, uint32_t shard, const char *why, struct gf_error *error)
+{
+    (void)stores, (void)shard, (void)why, (void)error;
+    return GF_OK;
+}
+
+/* A shard over one store and the broker's journal, outside of any instance. */
+static struct gf_shard *
+shard_over(struct sim *sim, uint32_t shard, struct one_store *stores)
+{
+    static const struct gf_stores_ops ops = {
+        .name = "one", .open = one_open, .close = one_close, .condemn = one_condemn};
+    struct gf_shard_options options = instance_shard_options(sim, shard);
+    struct gf_error error = {{0}};
+    struct gf_shard *out = NULL;
+    stores->base.ops = &ops;
+    if (gf_shard_new(&options, &sim->instances[0].source, &sim->world->lab.lookup, &stores->base,
+                     &out, &error) != GF_OK) {
+        sim_fail(sim, "a shard for the check: %s", error.text);
+    }
+    return out;
+}
+
+/* The journal, folded from batch 1, gives the same effects, and each slice that the journal names
+ * the same state. */
+static void
+replay_check(struct sim *sim, uint32_t shard)
+{
+    struct one_store stores = {.store = gf_memory_store_new()};
+    struct gf_shard *replayed = shard_over(sim, shard, &stores);
+    struct gf_replay_totals totals;
+    struct gf_error error = {{0}};
+    const enum gf_rc rc =
+        gf_shard_replay(replayed, GF_TIME_NONE, GF_TIME_NONE, NULL, &totals, &error);
+    if (rc != GF_OK) {
+        sim_fail(sim, "shard %u: its replay: %s: %s (P3)", shard, gf_rc_name(rc), error.text);
+    } else if (totals.batches != sim->places[shard].batch) {
+        sim_fail(sim, "shard %u: its replay has %" PRId64 " batches of %" PRId64, shard,
+                 totals.batches, sim->places[shard].batch);
+    }
+    gf_shard_free(replayed);
+    stores.store->ops->close(stores.store);
+}
+
+/* Whatever store was left behind, however far behind: recovered, it holds the same state. A damaged
+ * one says so. */
+static void
+leftover_check(struct sim *sim, uint32_t shard, struct sim_instance *holder,
+               struct gf_store *wanted)
+{
+    struct one_store stores = {.store = gf_memory_store_copy(holder->disks[shard].store)};
+    struct gf_shard *left = shard_over(sim, shard, &stores);
+    struct gf_error error = {{0}};
+    enum gf_rc rc = gf_shard_recover(left, NULL, &error);
+    if (rc == GF_OK) {
+        rc = gf_shard_sweep(left, true, &error);
+    }
+    if (rc == GF_OK) {
+        state_compare(sim, shard, stores.store, wanted, holder->name, "the last owner");
+    } else if (rc != GF_E_STATE || !holder->disks[shard].is_damaged) {
+        sim_fail(sim, "shard %u: the store that %s left behind: %s: %s (P3)", shard, holder->name,
+                 gf_rc_name(rc), error.text);
+    }
+    gf_shard_free(left);
+    stores.store->ops->close(stores.store);
+}
+
+static struct sim_instance *
+owner_of(struct sim *sim, uint32_t shard)
+{
+    return &sim->instances[sim->is_fixed ? shard % sim->instance_count
+                                         : (uint32_t)sim->group.owner[shard]];
+}
+
+/* ---- P5: the group's offsets ---- */
+
+static void
+offsets_check(struct sim *sim, uint32_t shard)
+{
+    const struct sim_journal_place *place = &sim->places[shard];
+    for (uint32_t i = 0; i < place->input_count; i++) {
+        const uint32_t at = (uint32_t)place->topic[i] * SIM_SHARDS_MAX + place->partition[i];
+        if (!gf_topics[place->topic[i]].is_reference && sim->offsets[at].offset != place->to[i]) {
+            sim_fail(sim, "%s/%u: the group's offset is %" PRId64 ", the journal's %" PRId64 " (P5)",
+                     gf_topics[place->topic[i]].name, place->partition[i], sim->offsets[at].offset,
+                     place->to[i]);
+        }
+    }
+}
+
+void
+final_check(struct sim *sim)
+{
+    for (uint32_t shard = 0; shard < sim->shard_count && !sim->is_failed; shard++) {
+        struct sim_instance *owner = owner_of(sim, shard);
+        struct gf_store *const store = owner->disks[shard].store;
+        offsets_check(sim, shard);
+        steps_compare(sim, shard);
+        for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+            if (topic != GF_TOPIC_JOURNAL && !sim->world->is_arrival) {
+                outputs_compare(sim, (enum gf_topic)topic, shard);
+            }
+        }
+        if (!sim->world->is_arrival && !sim->is_failed) {
+            state_compare(sim, shard, store, sim->world->lab.store, owner->name,
+                          "an undisturbed run");
+        }
+        if (!sim->is_failed && (sim->world->is_arrival || shard == sim->seed % sim->shard_count)) {
+            replay_check(sim, shard);
+        }
+    }
+    if (sim->is_failed) {
+        return;
+    }
+    const uint32_t shard = (uint32_t)sim_below(sim, sim->shard_count);
+    struct sim_instance *owner = owner_of(sim, shard);
+    struct sim_instance *holder = &sim->instances[sim_below(sim, sim->instance_count)];
+    if (holder != owner) {
+        leftover_check(sim, shard, holder, owner->disks[shard].store);
+    }
+}

@@ -1,0 +1,7 @@
+#include "sim.h"
+
+void
+model_check(struct sim *sim)
+{
+    (void)sim;
+}

@@ -1,0 +1,183 @@
+/* One seed from beginning to end. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/fault.h"
+#include "sim.h"
+
+#define WORLDS_MAX    24
+#define TICK_US       (200 * 1000)
+#define PATIENCE_US   (900 * GF_US_PER_S) /* of calm: what is not done by then is never done */
+
+static struct sim_world *worlds[WORLDS_MAX];
+static struct sim sim_static; /* one at a time: it is large */
+
+static const char config_text[] = "partitions: %u\n"
+                                  "batch_records: 8\n"
+                                  "order: %s\n"
+                                  "commit: {batches: 2}\n"
+                                  "sweep: {records: %u}\n";
+
+static struct sim_world *
+world_of(uint64_t seed)
+{
+    const uint64_t index = seed % WORLDS_MAX;
+    if (worlds[index] != NULL) {
+        return worlds[index];
+    }
+    struct sim_world *world = calloc(1, sizeof(*world));
+    if (world == NULL) {
+        abort();
+    }
+    world->seed = index;
+    world->is_arrival = index % 3 == 2;
+    char text[256];
+    snprintf(text, sizeof(text), config_text, (unsigned)(3 + index % 3),
+             world->is_arrival ? "arrival" : "canonical", (unsigned)(100 + index * 40));
+    lab_open(&world->lab, text);
+    const struct lab_world what = {.seed = index + 1,
+                                   .customers = 5 + (uint32_t)(index % 4),
+                                   .days = 3,
+                                   .interval_s = 7200,
+                                   .has_trouble = true};
+    lab_world_add(&world->lab, &what);
+    if (!world->is_arrival && lab_run(&world->lab) != GF_OK) {
+        fprintf(stderr, "the undisturbed run of world %u: %s\n", (unsigned)index,
+                world->lab.error.text);
+        exit(70);
+    }
+    lab_crash(&world->lab, NULL); /* its shards; log and store stay */
+    worlds[index] = world;
+    return world;
+}
+
+void
+sim_end(void)
+{
+    for (uint32_t i = 0; i < WORLDS_MAX; i++) {
+        if (worlds[i] != NULL) {
+            lab_close(&worlds[i]->lab);
+            free(worlds[i]);
+            worlds[i] = NULL;
+        }
+    }
+    sim_end_chunks();
+}
+
+/* A chance of one in `usual`, more or less, or never: each seed has other weather. */
+static uint32_t
+chance(struct sim *sim, uint32_t usual)
+{
+    return sim_below(sim, 3) == 0 ? 0 : 1 + (uint32_t)sim_below(sim, 2 * usual);
+}
+
+static void
+weather_make(struct sim *sim)
+{
+    sim->weather = (struct sim_weather){
+        .crash = chance(sim, 800),
+        .pause = chance(sim, 600),
+        .stop = chance(sim, 4000),
+        .slow_marker = chance(sim, 20),
+        .slow_send = chance(sim, 40),
+        .lost_send = chance(sim, 60),
+        .txn_error = chance(sim, 400),
+        .commit_trouble = chance(sim, 20),
+        .read_error = chance(sim, 600),
+        .rebalance = chance(sim, 30),
+        .machine = chance(sim, 2),
+        .disk_lost = chance(sim, 6),
+        .disk_damaged = chance(sim, 6),
+        .linger = chance(sim, 10),
+        .clock_jump = chance(sim, 2000),
+    };
+    sim->faults_left = 2 + (uint32_t)sim_below(sim, 24);
+    sim->calm_at_us = (int64_t)(20 + sim_below(sim, 100)) * GF_US_PER_S;
+}
+
+static void
+tick(struct sim *sim, const struct sim_event *event)
+{
+    broker_tick(sim);
+    if (!sim->is_fixed) {
+        group_tick(sim);
+    }
+    const bool is_calm = sim->now_us >= sim->calm_at_us || sim->faults_left == 0;
+    if (!sim->is_stopping && is_calm && audit_is_drained(sim)) {
+        bool is_settled = !sim->group.is_preparing;
+        for (uint32_t i = 0; i < sim->instance_count; i++) {
+            is_settled = is_settled && sim->instances[i].state == SIM_UP &&
+                         (sim->is_fixed || (sim->group.members[i].is_there &&
+                                            sim->group.members[i].told == sim->group.generation));
+        }
+        if (is_settled) {
+            SIM_TRACE(sim, "all is done: everybody is asked to stop");
+            sim->is_stopping = true;
+        }
+    }
+    if (sim->now_us > sim->calm_at_us + PATIENCE_US) {
+        sim_fail(sim, "not done %" PRId64 " s after the last fault (P4)",
+                 PATIENCE_US / GF_US_PER_S);
+    }
+    sim_event(sim, sim->now_us + TICK_US, *event);
+}
+
+static void
+point(enum gf_point at)
+{
+    (void)at;
+    if (sim_static.running != NULL) {
+        sim_pass(sim_static.running, 1);
+    }
+}
+
+struct sim_result
+sim_run(uint64_t seed, bool is_traced)
+{
+    struct sim *sim = &sim_static;
+    memset(sim, 0, sizeof(*sim));
+    sim->seed = seed;
+    sim->random = (struct gf_random){.seed = seed, .stream = 9};
+    sim->world = world_of(seed);
+    sim->is_traced = is_traced;
+    sim->shard_count = sim->world->lab.shard_count;
+    sim->instance_count = 2 + (uint32_t)sim_below(sim, 2);
+    sim->is_fixed = sim_below(sim, 8) == 0;
+    weather_make(sim);
+    broker_open(sim);
+    group_init(sim);
+    for (uint32_t i = 0; i < sim->instance_count; i++) {
+        instance_open(sim, i);
+    }
+    sim_event(sim, TICK_US, (struct sim_event){.run = tick});
+    gf_point_hook = point;
+    sim_loop(sim);
+    gf_point_hook = NULL;
+    if (!sim->is_failed) {
+        final_check(sim);
+    }
+    if (!sim->is_failed) {
+        model_check(sim);
+    }
+    struct sim_result result = {.is_ok = !sim->is_failed,
+                                .crashes = sim->crashes,
+                                .pauses = sim->pauses,
+                                .rebalances = sim->rebalances,
+                                .commits = sim->commits,
+                                .aborts = sim->aborts,
+                                .unknowns = sim->unknowns,
+                                .refusals = sim->refusals,
+                                .fences = sim->fences,
+                                .condemned = sim->condemned,
+                                .simulated_us = sim->now_us,
+                                .calls = sim->steps};
+    memcpy(result.failure, sim->failure, sizeof(result.failure));
+    for (uint32_t i = 0; i < sim->instance_count; i++) {
+        instance_close(&sim->instances[i]);
+    }
+    sim_sinks_free(sim);
+    sim_groups_free(sim);
+    broker_close(sim);
+    return result;
+}

@@ -1,0 +1,278 @@
+/* Simulation of a cluster: instances that run the real loop (gf_live_run), each on a fiber, over one
+ * simulated broker, disks and clock, in one process and one thread. Every call that an instance
+ * makes into the simulation may let others run, take long, fail as a service fails, or be the last
+ * one. All of it is drawn from a seed, so a seed replays a failure.
+ *
+ *   sim.c       time, events, what an instance's call costs, and faults
+ *   broker.c    partitions, transactions, markers; sink.c and source.c are its clients
+ *   group.c     the group: generations, members, who owns what
+ *   disk.c      stores that survive a crash, or lose what was not yet written through
+ *   instance.c  one process: starts, dies, is started again
+ *   audit.c     what must hold at every commit; final.c what must hold at the end
+ *   model.c     an account of the outputs that knows nothing of the engine */
+#ifndef GF_SIM_H
+#define GF_SIM_H
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/random.h"
+#include "codec/records.h"
+#include "fiber.h"
+#include "lab_world.h"
+#include "loop/fault.h"
+#include "loop/group.h"
+#include "model/records.h"
+
+#define SIM_SHARDS_MAX    6
+#define SIM_INSTANCES_MAX 3
+#define SIM_EVENTS_MAX    4096
+#define SIM_OFFSETS_MAX   (GF_TOPIC_INPUT_COUNT * SIM_SHARDS_MAX)
+#define SIM_SESSION_US    (10 * GF_US_PER_S)
+#define SIM_TXN_US        (60 * GF_US_PER_S)
+
+struct sim;
+struct sim_instance;
+struct sim_sink;
+
+/* ---- the broker's side ---- */
+
+enum sim_entry_state { SIM_ENTRY_OPEN, SIM_ENTRY_COMMITTED, SIM_ENTRY_ABORTED, SIM_ENTRY_MARKER };
+
+struct sim_entry {
+    const struct gf_record *record;
+    uint32_t step; /* the loop's step that made it: its journal record has the same number */
+    uint8_t id, state;
+};
+
+struct sim_part {
+    struct sim_entry *entries; /* by offset */
+    uint32_t count, capacity;
+    uint32_t stable;                      /* everything below is decided, and its marker is here */
+    int64_t open_from[SIM_INSTANCES_MAX]; /* first entry of an id's open transaction; -1: none */
+};
+
+struct sim_offset {
+    int64_t offset;
+    uint64_t order; /* of the write: the later one wins */
+};
+
+enum sim_txn_state { SIM_TXN_EMPTY, SIM_TXN_ONGOING, SIM_TXN_ENDING };
+
+/* A transactional.id, as its coordinator knows it. */
+struct sim_id {
+    char name[16];
+    uint32_t epoch;
+    enum sim_txn_state state;
+    int64_t started_us;
+    uint32_t markers_left; /* while ENDING */
+    bool is_commit;
+    bool has_part[GF_TOPIC_COUNT][SIM_SHARDS_MAX];
+    bool has_offsets;
+    struct sim_offset pending[SIM_OFFSETS_MAX]; /* offset -1: none */
+    int64_t batch[SIM_SHARDS_MAX];              /* newest BATCH record landed in it; 0: none */
+};
+
+struct sim_fence {
+    int32_t generation;
+    uint32_t member;
+};
+
+struct sim_member {
+    bool is_there, has_joined; /* joined: the rebalance that is going on */
+    uint32_t member;           /* a new number at each join */
+    int32_t told;              /* generation whose assignment it has heard */
+};
+
+struct sim_group_state {
+    int32_t generation;
+    bool is_preparing;
+    int64_t prepare_until_us;
+    uint32_t members_made;
+    struct sim_member members[SIM_INSTANCES_MAX];
+    int owner[SIM_SHARDS_MAX]; /* -1: nobody */
+};
+
+/* ---- an instance ---- */
+
+enum sim_instance_state { SIM_DOWN, SIM_UP, SIM_ENDED };
+
+struct sim_disk {
+    struct gf_store base;   /* what the shard is given */
+    struct gf_store *store; /* what a crash of the process leaves */
+    struct gf_store *safe;  /* what a crash of the machine leaves; NULL: nothing */
+    struct sim_instance *instance;
+    uint32_t shard;
+    bool is_damaged; /* a bit was flipped */
+};
+
+struct sim_instance {
+    struct sim *sim;
+    uint32_t index;
+    char name[16];
+    enum sim_instance_state state;
+    struct fiber fiber;
+    int64_t ready_us;
+    bool is_doomed, is_asked_to_stop, is_paused;
+    int64_t still_since_us; /* paused or down since; its session runs out */
+    uint64_t life;          /* starts so far */
+    struct gf_shard *shards[SIM_SHARDS_MAX];
+    struct sim_disk disks[SIM_SHARDS_MAX];
+    struct gf_stores stores;
+    struct gf_source source;
+    struct gf_clock clock;
+    struct gf_live_status status;
+    enum gf_rc rc;
+    struct gf_error error;
+    bool is_standby;
+};
+
+/* ---- the whole ---- */
+
+struct sim_event {
+    int64_t due_us;
+    uint64_t order;
+    void (*run)(struct sim *sim, const struct sim_event *event);
+    void *who;
+    int64_t a, b, c;
+};
+
+/* How rough a seed is; each is one in so many, 0: never. */
+struct sim_weather {
+    uint32_t crash, pause, stop; /* of calls */
+    uint32_t slow_marker, slow_send, lost_send, txn_error, commit_trouble, read_error; /* of such */
+    uint32_t rebalance;    /* of group ticks */
+    uint32_t machine, disk_lost, disk_damaged; /* of crashes */
+    uint32_t linger;       /* of appends are sent at once, the others at the flush */
+    uint32_t clock_jump;
+};
+
+/* Inputs, and what becomes of them undisturbed. */
+struct sim_world {
+    uint64_t seed;
+    bool is_arrival;
+    struct lab lab; /* canonical: run to the end; arrival: only made */
+};
+
+struct sim_journal_place {
+    uint32_t at; /* next entry to look at */
+    int64_t batch, records;
+    int64_t to[GF_MERGE_INPUT_COUNT_MAX], count[GF_MERGE_INPUT_COUNT_MAX];
+    int topic[GF_MERGE_INPUT_COUNT_MAX];
+    uint32_t partition[GF_MERGE_INPUT_COUNT_MAX];
+    uint32_t input_count;
+    int64_t decided; /* newest batch whose commit has been decided */
+    struct gf_tally tally;
+};
+
+struct sim {
+    uint64_t seed;
+    struct gf_random random;
+    struct sim_world *world;
+    struct sim_weather weather;
+    bool is_fixed, is_traced;
+    uint32_t shard_count, instance_count;
+    int64_t now_us, wall_us; /* wall: what the clocks say besides */
+    int64_t calm_at_us;      /* no more faults from then on */
+    uint32_t faults_left;
+    bool is_stopping, is_failed;
+    char failure[1024];
+    struct sim_event events[SIM_EVENTS_MAX]; /* a heap */
+    uint32_t event_count;
+    uint64_t orders, steps;
+    struct sim_instance instances[SIM_INSTANCES_MAX];
+    struct sim_instance *running; /* NULL: none */
+    struct sim_id ids[SIM_INSTANCES_MAX];
+    struct sim_part parts[GF_TOPIC_COUNT][SIM_SHARDS_MAX];
+    struct sim_offset offsets[SIM_OFFSETS_MAX];
+    struct sim_group_state group;
+    struct sim_sink *sinks;  /* all ever opened */
+    struct sim_group *groups;
+    struct sim_chunk *chunks; /* records */
+    uint32_t step_count;
+    uint32_t *step_effects; /* appended by each step */
+    uint32_t step_capacity;
+    struct sim_journal_place places[SIM_SHARDS_MAX];
+    uint32_t crashes, pauses, rebalances, commits, aborts, unknowns, refusals, fences, condemned;
+};
+
+/* One seed from beginning to end. Returns whether everything held; `failure` says what did not. */
+struct sim_result {
+    bool is_ok;
+    char failure[1024];
+    uint32_t crashes, pauses, rebalances, commits, aborts, unknowns, refusals, fences, condemned;
+    int64_t simulated_us;
+    uint64_t calls;
+};
+struct sim_result sim_run(uint64_t seed, bool is_traced);
+/* Worlds are kept for the seeds after. */
+void sim_end(void);
+
+/* ---- sim.c ---- */
+
+uint64_t sim_below(struct sim *sim, uint64_t limit);
+/* One in `chance`, while there are faults left and it is not calm yet. */
+bool sim_chance(struct sim *sim, uint32_t chance);
+/* Something with a long tail: mostly some `usual_us`, sometimes much more. */
+int64_t sim_delay(struct sim *sim, int64_t usual_us, uint32_t slow, int64_t slow_us);
+void sim_event(struct sim *sim, int64_t due_us, struct sim_event event);
+/* The running instance is inside a call that takes `us`: others go on. May not return. */
+void sim_pass(struct sim_instance *instance, int64_t us);
+void sim_loop(struct sim *sim);
+void sim_fail(struct sim *sim, const char *format, ...) GF_PRINTF(2, 3);
+void sim_trace(struct sim *sim, const char *format, ...) GF_PRINTF(2, 3);
+#define SIM_TRACE(sim, ...) ((sim)->is_traced ? sim_trace(sim, __VA_ARGS__) : (void)0)
+
+/* ---- broker.c ---- */
+
+void broker_open(struct sim *sim);
+void broker_close(struct sim *sim);
+void sim_end_chunks(void);
+const struct gf_record *broker_copy(struct sim *sim, const struct gf_output *output);
+/* A record lands: false when the epoch is not the id's any more; `*wait_out`: not yet. */
+bool broker_land(struct sim *sim, uint32_t id, uint32_t epoch, const struct gf_record *record,
+                 uint32_t step, bool *wait_out);
+/* Asks for the end of the transaction; false: fenced. */
+bool broker_end(struct sim *sim, uint32_t id, uint32_t epoch, bool is_commit);
+/* A new epoch; what was open ends. Done once the id is EMPTY. */
+uint32_t broker_init(struct sim *sim, uint32_t id);
+bool broker_offsets(struct sim *sim, uint32_t id, uint32_t epoch,
+                    const struct gf_position *positions, uint32_t count, bool *wait_out);
+uint32_t broker_stable(const struct sim_part *part);
+void broker_tick(struct sim *sim);
+bool broker_is_quiet(const struct sim *sim);
+
+/* ---- sink.c, source.c, group.c, disk.c ---- */
+
+enum gf_rc sim_sink_open(struct sim_instance *instance, struct gf_sink **out,
+                         struct gf_error *error);
+enum gf_rc sim_fence(struct sim_instance *instance, const char *name, struct gf_error *error);
+void sim_sinks_orphan(struct sim_instance *instance); /* its process is gone */
+void sim_sinks_free(struct sim *sim);
+void sim_source_init(struct sim_instance *instance);
+int64_t sim_input_end(const struct sim *sim, enum gf_topic topic, uint32_t partition);
+enum gf_rc sim_group_open(struct sim_instance *instance, struct gf_group **out,
+                          struct gf_error *error);
+void sim_groups_free(struct sim *sim);
+void group_init(struct sim *sim);
+void group_tick(struct sim *sim);
+bool group_accepts(const struct sim *sim, uint32_t instance, const struct sim_fence *fence);
+void sim_disks_open(struct sim_instance *instance);
+void sim_disks_crash(struct sim_instance *instance); /* what the crash does to them */
+void sim_disks_close(struct sim_instance *instance);
+
+/* ---- instance.c ---- */
+
+void instance_open(struct sim *sim, uint32_t index);
+void instance_step(struct sim_instance *instance); /* runs it until it leaves */
+void instance_close(struct sim_instance *instance);
+struct gf_shard_options instance_shard_options(const struct sim *sim, uint32_t shard);
+
+/* ---- audit.c, final.c, model.c ---- */
+
+void audit_journal(struct sim *sim, uint32_t shard); /* what has become readable */
+bool audit_is_drained(const struct sim *sim);
+void final_check(struct sim *sim);
+void model_check(struct sim *sim);
+
+#endif

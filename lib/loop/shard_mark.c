@@ -39,7 +39,9 @@ mark_name(const struct gf_shard *shard, char out[32])
 enum gf_rc
 shard_mark_put(struct gf_shard *shard, struct gf_error *error)
 {
-    if (shard->mark_stored == shard->batch) {
+    /* A recovery that sweeps because memory is full passes batches that slices are ahead of: the
+     * mark that is there stands for these too. */
+    if (shard->mark_stored == shard->batch || shard->batch < shard->following.marked) {
         return GF_OK;
     }
     char name[32];

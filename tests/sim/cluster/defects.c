@@ -1,16 +1,16 @@
 #include "defects.h"
 
 const struct sim_defect sim_defects[] = {
-    {"fence", GF_RULE_FENCE, 1},
-    {"flush", GF_RULE_FLUSH, 1},
+    {"fence", GF_RULE_FENCE, 5},
+    {"flush", GF_RULE_FLUSH, 125},
     {"offsets", GF_RULE_OFFSETS, 1},
     {"read-to-end", GF_RULE_READ_TO_END, 1},
     {"unknown-reopens", GF_RULE_UNKNOWN_REOPENS, 1},
-    {"keep", GF_RULE_KEEP, 1},
-    {"abort-drops", GF_RULE_ABORT_DROPS, 1},
+    {"keep", GF_RULE_KEEP, 153},
+    {"abort-drops", GF_RULE_ABORT_DROPS, 6},
     {"ack-before-sweep", GF_RULE_ACK_BEFORE_SWEEP, 1},
     {"slice-numbers", GF_RULE_SLICE_NUMBERS, 1},
-    {"time-of-record", GF_RULE_TIME_OF_RECORD, 1},
-    {"end-after-store", GF_RULE_END_AFTER_STORE, 1},
+    {"time-of-record", GF_RULE_TIME_OF_RECORD, 14},
+    {"end-after-store", GF_RULE_END_AFTER_STORE, 6},
 };
 const uint32_t sim_defect_count = sizeof(sim_defects) / sizeof(sim_defects[0]);

@@ -181,7 +181,7 @@ block_pick(void *context, const struct gf_store_block *block, struct gf_error *e
 {
     (void)error;
     struct pick *pick = context;
-    if (!pick->is_found && pick->left-- == 0 && block->key.size <= sizeof(pick->key)) {
+    if (!pick->is_found && block->kind != GF_BLOCK_TIMERS && pick->left-- == 0 && block->key.size <= sizeof(pick->key)) {
         pick->is_found = true;
         pick->kind = block->kind;
         pick->key_size = block->key.size;

@@ -27,6 +27,12 @@ group_init(struct sim *sim)
     }
 }
 
+uint32_t
+sim_owner(const struct sim *sim, uint32_t shard)
+{
+    return sim->is_fixed ? shard % sim->instance_count : (uint32_t)sim->group.owner[shard];
+}
+
 bool
 group_accepts(const struct sim *sim, uint32_t instance, const struct sim_fence *fence)
 {

@@ -55,7 +55,7 @@ instance_shard_options(const struct sim *sim, uint32_t shard)
         .shard = shard,
         .shard_count = sim->shard_count,
         .is_arrival = sim->world->is_arrival,
-        .customers_max = 256,
+        .customers_max = sim->seed % 2 == 0 ? 256 : 12 * 1024, /* 256: memory is always nearly full */
         .timers_max = 1024,
         .batch_records = (uint32_t)lab->config->batch_records,
         .sweep_records = lab->config->sweep.records,
@@ -164,6 +164,12 @@ warn(void *context, enum gf_rc rc, const char *text, int64_t retry_us)
 }
 
 static void
+show(void *context, const struct gf_live_status *status)
+{
+    ((struct sim_instance *)context)->status = *status;
+}
+
+static void
 run(void *context)
 {
     static const uint32_t ids[] = {0, 1, 2, 3, 4, 5};
@@ -193,6 +199,7 @@ run(void *context)
         .shard_open = shard_open,
         .shard_close = shard_close,
         .fence = fence,
+        .show = show,
         .note = note,
         .warn = warn,
     };
@@ -213,6 +220,7 @@ start(struct sim *sim, const struct sim_event *event)
     instance->is_doomed = instance->is_asked_to_stop = instance->is_paused = false;
     instance->ready_us = sim->now_us;
     instance->error.text[0] = '\0';
+    instance->status = (struct gf_live_status){0};
     instance->life++;
     fiber_set(&instance->fiber, run, instance);
 }
@@ -232,7 +240,7 @@ ended(struct sim_instance *instance)
 {
     struct sim *sim = instance->sim;
     const bool is_clean = instance->rc == GF_OK || instance->rc == GF_E_FENCED ||
-                          instance->rc == GF_E_UNAVAILABLE ||
+                          instance->rc == GF_E_UNAVAILABLE || instance->rc == GF_E_STATE ||
                           gf_rc_action(instance->rc) == GF_ACTION_ABORT;
     if (!is_clean) {
         sim_fail(sim, "%s stopped with %s: %s", instance->name, gf_rc_name(instance->rc),

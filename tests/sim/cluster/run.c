@@ -96,6 +96,25 @@ weather_make(struct sim *sim)
     sim->calm_at_us = (int64_t)(20 + sim_below(sim, 100)) * GF_US_PER_S;
 }
 
+/* Everybody runs, knows what it owns, and is live with it. */
+static bool
+is_settled(const struct sim *sim)
+{
+    bool is = !sim->group.is_preparing;
+    for (uint32_t i = 0; i < sim->instance_count; i++) {
+        const struct sim_instance *instance = &sim->instances[i];
+        const struct sim_member *member = &sim->group.members[i];
+        uint32_t owned = 0;
+        for (uint32_t shard = 0; shard < sim->shard_count; shard++) {
+            owned += sim_owner(sim, shard) == i;
+        }
+        is = is && instance->state == SIM_UP && !instance->is_paused && instance->status.live == owned &&
+             (sim->is_fixed || (member->is_there && member->told == sim->group.generation &&
+                                instance->status.generation == sim->group.generation));
+    }
+    return is;
+}
+
 static void
 tick(struct sim *sim, const struct sim_event *event)
 {
@@ -104,17 +123,10 @@ tick(struct sim *sim, const struct sim_event *event)
         group_tick(sim);
     }
     const bool is_calm = sim->now_us >= sim->calm_at_us || sim->faults_left == 0;
-    if (!sim->is_stopping && is_calm && audit_is_drained(sim)) {
-        bool is_settled = !sim->group.is_preparing;
-        for (uint32_t i = 0; i < sim->instance_count; i++) {
-            is_settled = is_settled && sim->instances[i].state == SIM_UP &&
-                         (sim->is_fixed || (sim->group.members[i].is_there &&
-                                            sim->group.members[i].told == sim->group.generation));
-        }
-        if (is_settled) {
-            SIM_TRACE(sim, "all is done: everybody is asked to stop");
-            sim->is_stopping = true;
-        }
+    if (!sim->is_stopping && is_calm && audit_is_drained(sim) && is_settled(sim)) {
+        SIM_TRACE(sim, "all is done: everybody is asked to stop");
+        sim->is_stopping = true;
+        sim->calm_at_us = sim->now_us;
     }
     if (sim->now_us > sim->calm_at_us + PATIENCE_US) {
         sim_fail(sim, "not done %" PRId64 " s after the last fault (P4)",

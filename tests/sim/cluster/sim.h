@@ -254,6 +254,7 @@ int64_t sim_input_end(const struct sim *sim, enum gf_topic topic, uint32_t parti
 enum gf_rc sim_group_open(struct sim_instance *instance, struct gf_group **out,
                           struct gf_error *error);
 void sim_groups_free(struct sim *sim);
+uint32_t sim_owner(const struct sim *sim, uint32_t shard); /* an instance, or UINT32_MAX */
 void group_init(struct sim *sim);
 void group_tick(struct sim *sim);
 bool group_accepts(const struct sim *sim, uint32_t instance, const struct sim_fence *fence);

@@ -57,15 +57,22 @@ struct_add(struct text *out, const struct type *type)
 static void
 topics_add(struct text *out, const struct model *model)
 {
-    text_add(
-        out,
-        "/* Topics: inputs in the order of the merge (their rank), then outputs by name. */\nenum "
-        "gf_topic {\n");
+    uint32_t read_count = 0;
+    for (uint32_t i = 0; i < model->topic_count; i++) {
+        read_count += model->topics[i].rank >= 0;
+    }
+    text_add(out,
+             "/* Topics: inputs in the order of the merge (their rank), then internal topics, then "
+             "outputs by name. */\nenum "
+             "gf_topic {\n");
     for (uint32_t i = 0; i < model->topic_count; i++) {
         text_add(out, "    GF_TOPIC_%s = %u,\n", text_upper_snake(model->topics[i].name), i);
     }
-    text_add(out, "    GF_TOPIC_COUNT = %u,\n};\n#define GF_TOPIC_INPUT_COUNT %u\n\n",
-             model->topic_count, model->input_count);
+    text_add(out,
+             "    GF_TOPIC_COUNT = %u,\n};\n#define GF_TOPIC_INPUT_COUNT %u\n"
+             "/* With the internal topics, which we both write and read. */\n"
+             "#define GF_TOPIC_READ_COUNT %u\n\n",
+             model->topic_count, model->input_count, read_count);
 }
 
 static void

@@ -149,6 +149,12 @@ schema_add(struct text *out, const struct topic *topic)
     text_add(out, "    ;\n\n");
 }
 
+static const char *
+stage_symbol(const char *name)
+{
+    return name == NULL ? "GF_STAGE_CUSTOMER" : keep_text("GF_STAGE_%s", text_upper_snake(name));
+}
+
 void
 emit_topic_table(struct text *out, const struct model *model)
 {
@@ -161,14 +167,17 @@ emit_topic_table(struct text *out, const struct model *model)
         const char *const id = topic->type->id;
         text_add(out, "    [GF_TOPIC_%s] = {\n        .name = \"%s\",\n        .key = \"%s\",\n",
                  text_upper_snake(topic->name), topic->name, topic->key);
+        text_add(out, "        .stage = %s,\n        .is_internal = %s,\n        .from = %s,\n",
+                 stage_symbol(topic->stage), topic->from != NULL ? "true" : "false",
+                 stage_symbol(topic->from));
         text_add(out, "        .is_input = %s,\n        .is_reference = %s,\n        .rank = %d,\n",
-                 topic->rank >= 0 ? "true" : "false",
+                 topic->rank >= 0 && topic->from == NULL ? "true" : "false",
                  topic->rank >= 0 && strcmp(topic->key, "reference") == 0 ? "true" : "false",
                  topic->rank >= 0 ? topic->rank : 0);
         text_add(out, "        .schema = schema_%s,\n        .canonical = canonical_%s,\n", id, id);
         text_add(out,
                  "        .fingerprint = UINT64_C(0x%016" PRIx64 "),\n        .schema_id = %u,\n",
-                 topic->fingerprint, i + 1);
+                 topic->fingerprint, topic->id);
         text_add(out, "        .type = &gf_%s_type,\n        .decode = %s_decode_any,\n", id, id);
         text_add(out, "        .skip = %s_skip_any,\n        .encode = %s_encode_any,\n    },\n",
                  id, id);

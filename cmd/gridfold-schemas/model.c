@@ -50,6 +50,40 @@ topic_text(const struct topic *topic, const char *attribute, const char **out,
     return GF_OK;
 }
 
+static bool
+stage_is_known(const char *name)
+{
+    return strcmp(name, "customer") == 0 || strcmp(name, "area") == 0 ||
+           strcmp(name, "intake") == 0;
+}
+
+/* Who reads and who writes the topic, and its id where it has one of its own. */
+static enum gf_rc
+stage_read(struct topic *topic, struct gf_error *error)
+{
+    const struct place place = {.file = topic->path};
+    const char *const stage = json_string_value(json_object_get(topic->root, "stage"));
+    topic->stage = stage == NULL ? "customer" : stage;
+    topic->from = json_string_value(json_object_get(topic->root, "from"));
+    if (!stage_is_known(topic->stage) || (topic->from != NULL && !stage_is_known(topic->from))) {
+        return place_fail(&place, error,
+                          "attributes \"stage\" and \"from\" are customer, area or intake");
+    }
+    if (topic->from != NULL && json_object_get(topic->root, "rank") == NULL) {
+        return place_fail(&place, error,
+                          "attribute \"from\" is for topics that are read too: "
+                          "give a \"rank\"");
+    }
+    const json_t *id = json_object_get(topic->root, "id");
+    if (id != NULL && (!json_is_integer(id) || json_integer_value(id) < 1 ||
+                       json_integer_value(id) > SCHEMA_TOPIC_COUNT_MAX)) {
+        return place_fail(&place, error, "attribute \"id\" must be a number from 1 to %d",
+                          SCHEMA_TOPIC_COUNT_MAX);
+    }
+    topic->id = id == NULL ? 0 : (uint32_t)json_integer_value(id);
+    return GF_OK;
+}
+
 static enum gf_rc
 topic_read(struct topic *topic, struct gf_error *error)
 {
@@ -75,6 +109,10 @@ topic_read(struct topic *topic, struct gf_error *error)
     if (rc != GF_OK) {
         return rc;
     }
+    rc = stage_read(topic, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
     const json_t *rank = json_object_get(topic->root, "rank");
     topic->rank = -1;
     if (rank != NULL) { /* an input */
@@ -94,11 +132,17 @@ topic_read(struct topic *topic, struct gf_error *error)
 }
 
 static int
+topic_group(const struct topic *topic)
+{
+    return topic->rank < 0 ? 2 : topic->from != NULL ? 1 : 0;
+}
+
+static int
 topic_compare(const void *left, const void *right)
 {
     const struct topic *const a = left, *const b = right;
-    if ((a->rank < 0) != (b->rank < 0)) {
-        return a->rank < 0 ? 1 : -1;
+    if (topic_group(a) != topic_group(b)) {
+        return topic_group(a) - topic_group(b);
     }
     return a->rank != b->rank ? (a->rank > b->rank) - (a->rank < b->rank)
                               : strcmp(a->name, b->name);
@@ -121,9 +165,23 @@ topics_check(const struct model *model, struct gf_error *error)
             if (topic->rank >= 0 && topic->rank == other->rank) {
                 return place_fail(&place, error, "rank %d is in %s too", topic->rank, other->path);
             }
+            if (topic->id == other->id) {
+                return place_fail(&place, error, "id %u is in %s too", topic->id, other->path);
+            }
         }
     }
     return GF_OK;
+}
+
+/* Ids are on the wire and stay what they are: a topic that came later has one of its own, and the
+ * first ones are numbered in their order. */
+static void
+ids_number(struct model *model)
+{
+    uint32_t next = 1;
+    for (uint32_t i = 0; i < model->topic_count; i++) {
+        model->topics[i].id = model->topics[i].id != 0 ? model->topics[i].id : next++;
+    }
 }
 
 enum gf_rc
@@ -142,9 +200,10 @@ model_read(struct model *out, const char *const *paths, uint32_t path_count, str
         if (rc != GF_OK) {
             return rc;
         }
-        out->input_count += topic->rank >= 0;
+        out->input_count += topic->rank >= 0 && topic->from == NULL;
     }
     qsort(out->topics, out->topic_count, sizeof out->topics[0], topic_compare);
+    ids_number(out);
     enum gf_rc rc = topics_check(out, error);
     for (uint32_t i = 0; rc == GF_OK && i < out->topic_count; i++) {
         struct topic *const topic = &out->topics[i];

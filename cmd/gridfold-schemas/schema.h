@@ -45,7 +45,9 @@ struct topic {
     const char *path, *text; /* file, and what is in it */
     json_t *root;
     const char *name, *key, *event_time;
-    int rank; /* -1: output */
+    int rank;                 /* -1: output */
+    const char *stage, *from; /* who reads it; who writes it, of an internal topic (else NULL) */
+    uint32_t id;              /* built-in schema id; 0 until the others are numbered */
     const struct type *type;
     const char *canonical;
     uint64_t fingerprint;
@@ -55,7 +57,8 @@ struct model {
     uint32_t type_count;
     const struct type *types[SCHEMA_TYPE_COUNT_MAX];
     uint32_t topic_count, input_count;
-    struct topic topics[SCHEMA_TOPIC_COUNT_MAX]; /* inputs by rank, then outputs by name */
+    /* Inputs by rank, then internal topics by rank, then outputs by name. */
+    struct topic topics[SCHEMA_TOPIC_COUNT_MAX];
 };
 
 /* Fills `out` from files. Errors name the file and the place in its JSON; the codes are GF_E_IO and

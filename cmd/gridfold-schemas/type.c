@@ -409,7 +409,8 @@ record_read(struct reading *reading, const json_t *json, const struct place *pla
 {
     static const char *const known[] = {"type", "name", "doc", "fields", NULL};
     static const char *const known_root[] = {"type",  "name", "doc",        "fields", "namespace",
-                                             "topic", "key",  "event_time", "rank",   NULL};
+                                             "topic", "key",  "event_time", "rank",   "stage",
+                                             "from",  "id",   NULL};
     struct type *const type = keep(sizeof *type);
     type->kind = GF_KIND_RECORD;
     enum gf_rc rc =

@@ -96,6 +96,7 @@ static enum gf_rc
 output_find(struct job *job, struct output *output, struct gf_error *error)
 {
     struct gf_source *source = gf_log_source(job->log);
+    const uint32_t stages = gf_config_stages(job->config);
     output->job = job;
     enum gf_rc rc = GF_OK;
     if (!output->has_id) {
@@ -106,9 +107,10 @@ output_find(struct job *job, struct output *output, struct gf_error *error)
                                 output->offset + 1, output_visit, output, error);
         }
     }
-    for (int topic = GF_TOPIC_INPUT_COUNT; output->has_id && rc == GF_OK && topic < GF_TOPIC_COUNT;
+    for (int topic = GF_TOPIC_READ_COUNT; output->has_id && rc == GF_OK && topic < GF_TOPIC_COUNT;
          topic++) {
-        if (topic != GF_TOPIC_JOURNAL && topic != GF_TOPIC_DEAD_LETTERS && !output->is_found) {
+        if (gf_stages_use(stages, (enum gf_topic)topic) && topic != GF_TOPIC_JOURNAL &&
+            topic != GF_TOPIC_DEAD_LETTERS && !output->is_found) {
             rc = scan_topic(source, (enum gf_topic)topic, output_visit, output, error);
         }
     }
@@ -143,7 +145,7 @@ output_explain(struct job *job, const struct output *output, struct explain_repo
     const struct gf_lineage *lineage =
         gf_lineage_of((enum gf_topic)output->record.topic, decoded.body);
     if (lineage == NULL || lineage->shard < 0 || (uint32_t)lineage->shard >= job->shard_count ||
-        lineage->batch < 1) {
+        job->shards[lineage->shard] == NULL || lineage->batch < 1) {
         return gf_fail(error, GF_E_BAD_DATA,
                        "%s: its lineage names shard %d batch %lld, which cannot be: it was altered",
                        output->name, lineage == NULL ? -1 : lineage->shard,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/records.h"
+#include "codec/stage.h"
 #include "io/memory_map.h"
 #include "io/rocks_store.h"
 
@@ -156,6 +156,7 @@ job_log_open(const struct gf_config *config, const char *name, bool with_sink,
     struct gf_log_options options = {.name = name,
                                      .partitions =
                                          config == NULL ? 0 : (uint32_t)config->partitions,
+                                     .stages = config == NULL ? 0 : gf_config_stages(config),
                                      .registry = registry_options(config),
                                      .with_sink = with_sink};
     if (config != NULL) {
@@ -227,7 +228,8 @@ job_shard_open(struct job *job, uint32_t shard, struct gf_error *error)
     const bool is_kafka = config->log_kind == GF_CONFIG_LOG_KAFKA;
     const struct gf_shard_options options = {
         .shard = shard,
-        .shard_count = job->shard_count,
+        .shard_count = job->partitions,
+        .stages = gf_config_stages(config),
         .is_arrival = config->order == GF_CONFIG_ORDER_ARRIVAL,
         .customers_max = (uint32_t)config->state.customers_max,
         .timers_max = (uint32_t)config->state.timers_max,
@@ -264,6 +266,7 @@ loop_open(struct job *job, bool with_sink, uint32_t thread, struct gf_error *err
     struct gf_log_options options = {
         .name = config->log,
         .partitions = (uint32_t)config->partitions,
+        .stages = gf_config_stages(config),
         .registry = registry_options(config),
         .with_sink = with_sink,
         .transactional_id = job->transactional_id,
@@ -279,9 +282,10 @@ loop_open(struct job *job, bool with_sink, uint32_t thread, struct gf_error *err
     }
     if (rc == GF_OK) {
         struct gf_source *source = gf_log_source(job->log);
-        rc = source->ops->partitions(source, GF_TOPIC_METER_READINGS, &job->shard_count, error);
+        rc = source->ops->partitions(source, GF_TOPIC_METER_READINGS, &job->partitions, error);
     }
     if (rc == GF_OK) {
+        job->shard_count = gf_stages_shard_end(gf_config_stages(config), job->partitions);
         job->shards = calloc(job->shard_count, sizeof(job->shards[0]));
         if (job->shards == NULL) {
             rc = gf_fail(error, GF_E_NO_MEMORY, "%s", gf_rc_text(GF_E_NO_MEMORY));
@@ -302,8 +306,11 @@ job_open(struct job *job, bool with_sink, enum job_store store, const char *path
     if (rc == GF_OK) {
         rc = stores_open(job, store, path, error);
     }
-    for (uint32_t i = 0; rc == GF_OK && store != JOB_STORE_OWN && i < job->shard_count; i++) {
-        rc = job_shard_open(job, i, error);
+    const uint32_t stages = gf_config_stages(job->config);
+    const uint32_t count =
+        store == JOB_STORE_OWN ? 0 : gf_stages_shard_count(stages, job->partitions);
+    for (uint32_t i = 0; rc == GF_OK && i < count; i++) {
+        rc = job_shard_open(job, gf_stages_shard(stages, job->partitions, i), error);
     }
     return rc;
 }
@@ -326,6 +333,16 @@ job_progress(void *context, const char *what, int64_t done, int64_t total)
     if (job->clock->monotonic_us(job->clock) - job->started_us > GF_US_PER_S) {
         gf_bar_progress(&job->bar, what, done, total);
     }
+}
+
+uint32_t
+job_shards_open(const struct job *job)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < job->shard_count; i++) {
+        count += job->shards[i] != NULL;
+    }
+    return count;
 }
 
 void
@@ -356,6 +373,7 @@ static const struct {
     {GF_TOPIC_ARREARS_ALERTS, "arrears alerts"},
     {GF_TOPIC_FRAUD_FLAGS, "fraud flags"},
     {GF_TOPIC_DATA_QUALITY, "data quality"},
+    {GF_TOPIC_AREA_BALANCE, "area balances"},
     {GF_TOPIC_DEAD_LETTERS, "dead letters"},
 };
 

@@ -31,11 +31,12 @@ struct job {
     struct gf_log *log;
     struct gf_stores *stores;
     struct gf_folder_lock *lock; /* of the store's folder: one process runs on it */
-    struct gf_shard **shards; /* by shard; NULL where it is not ours (run) */
+    struct gf_shard **shards;    /* by shard; NULL where it is not ours (run) */
     bool accept_refold;
     bool is_fork; /* one of several loops: configuration, zones and stores are the first one's */
     char transactional_id[GF_CONFIG_NAME_SIZE + 16], instance[GF_CONFIG_NAME_SIZE + 16];
-    uint32_t shard_count;
+    uint32_t shard_count; /* of all stages: numbers are below it, though some may not be in use */
+    uint32_t partitions;  /* of the customer topics: shards of one stage */
     struct gf_clock *clock;
     struct gf_screen screen;
     struct gf_logger logger; /* to standard error, above the screen's line */
@@ -70,6 +71,7 @@ GF_MUST_USE enum gf_rc job_fork(const struct job *job, uint32_t thread, struct j
                                 struct gf_error *error);
 /* Makes one shard. JOB_STORE_OWN leaves that to the run, which may not own them all. */
 GF_MUST_USE enum gf_rc job_shard_open(struct job *job, uint32_t shard, struct gf_error *error);
+uint32_t job_shards_open(const struct job *job); /* how many are */
 void job_close(struct job *job);
 
 /* A callback of struct gf_progress, `context` the job: silent in the first second. */

@@ -94,6 +94,9 @@ replay_all(struct job *job, const struct replay_flags *flags, struct comparison 
     enum gf_rc rc = GF_OK;
     for (uint32_t i = 0; rc == GF_OK && i < job->shard_count; i++) {
         struct gf_replay_totals one;
+        if (job->shards[i] == NULL) {
+            continue; /* of a stage that is off */
+        }
         if (comparison != NULL) {
             comparison->compare.is_open = false;
         }
@@ -127,7 +130,7 @@ replay_print(const struct gf_replay_totals *total, const struct job *job,
                "\"effects\": %lld, "
                "\"slices\": %lld, \"from\": \"%s\", \"to\": \"%s\", \"seconds\": %.3f, "
                "\"records_per_s\": %.0f",
-               job->shard_count, (long long)total->batches, (long long)total->records,
+               job_shards_open(job), (long long)total->batches, (long long)total->records,
                (long long)total->effects, (long long)total->slices, from, to, seconds, rate);
         if (comparison != NULL) {
             printf(", \"compared\": %lld", (long long)comparison->compare.records);
@@ -138,7 +141,7 @@ replay_print(const struct gf_replay_totals *total, const struct job *job,
     printf("equal: %lld batches of %u shards, %lld effects and %lld swept slices have the "
            "journal's digests\n"
            "       %lld records from %s to %s in %.2f s, %.0f records/s\n",
-           (long long)total->batches, job->shard_count, (long long)total->effects,
+           (long long)total->batches, job_shards_open(job), (long long)total->effects,
            (long long)total->slices, (long long)total->records, from, to, seconds, rate);
     if (comparison != NULL) {
         printf("       %lld records on the output topics are what the fold gives, byte for byte\n",

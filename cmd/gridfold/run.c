@@ -249,11 +249,13 @@ ids_choose(struct loop *loop)
 {
     const struct gf_config *config = loop->job.config;
     const uint32_t slots = (uint32_t)config->slots, threads = (uint32_t)config->threads;
-    for (uint32_t i = 0; i < loop->job.shard_count && i < GF_LIVE_SHARD_COUNT_MAX; i++) {
+    const uint32_t stages = gf_config_stages(config);
+    const uint32_t count = gf_stages_shard_count(stages, loop->job.partitions);
+    for (uint32_t i = 0; i < count && i < GF_LIVE_SHARD_COUNT_MAX; i++) {
         const bool is_ours =
             i % slots == (uint32_t)config->slot - 1 && i / slots % threads == loop->index;
         if (is_ours || config->assignment == GF_CONFIG_ASSIGNMENT_GROUP) {
-            loop->ids[loop->id_count++] = i;
+            loop->ids[loop->id_count++] = gf_stages_shard(stages, loop->job.partitions, i);
         }
     }
 }

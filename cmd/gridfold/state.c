@@ -10,12 +10,22 @@ static const struct verb_option state_options[] = {
     {"config", 'c', "CONFIG", "configuration file"},
     {"set", 0, "KEY=VALUE", "overrides one parameter; may be given often"},
     {"area", 0, NULL, "the key is a tariff|area, not a customer"},
+    {"grid-area", 0, NULL, "the key is an area of the area stage"},
+    {"meter", 0, NULL, "the key is a meter of the intake stage"},
     {NULL, 0, NULL, NULL},
 };
 
-enum { OPTION_CONFIG, OPTION_SET, OPTION_AREA };
+enum { OPTION_CONFIG, OPTION_SET, OPTION_AREA, OPTION_GRID_AREA, OPTION_METER };
 
 #define TEXT_SIZE (1 << 18)
+
+static enum gf_stage
+stage_of(enum gf_entity_kind kind)
+{
+    return kind == GF_ENTITY_GRID_AREA ? GF_STAGE_AREA
+           : kind == GF_ENTITY_METER   ? GF_STAGE_INTAKE
+                                       : GF_STAGE_CUSTOMER;
+}
 
 /* The state at the journal's end: what the store has, brought forward in memory as a recovery
  * would. */
@@ -23,7 +33,14 @@ static enum gf_rc
 state_print(struct job *job, enum gf_entity_kind kind, const char *key, struct gf_error *error)
 {
     const struct gf_span span = gf_span_text(key);
-    struct gf_shard *shard = job->shards[gf_partition_of(span, job->shard_count)];
+    const uint32_t stages = gf_config_stages(job->config);
+    const enum gf_stage stage = stage_of(kind);
+    if ((stages & GF_STAGE_BIT(stage)) == 0) {
+        return gf_fail(error, GF_E_CONFIG, "the %s stage is off; set stages.%s to true",
+                       gf_stage_name(stage), gf_stage_name(stage));
+    }
+    struct gf_shard *shard =
+        job->shards[(uint32_t)stage * job->partitions + gf_partition_of(span, job->partitions)];
     const struct gf_entity *entity = NULL;
     enum gf_rc rc = gf_shard_recover(shard, NULL, error);
     if (rc == GF_OK) {
@@ -65,6 +82,12 @@ state_run(const struct verb *verb, int argc, char **argv)
             break;
         case OPTION_AREA:
             kind = GF_ENTITY_TARIFF_AREA;
+            break;
+        case OPTION_GRID_AREA:
+            kind = GF_ENTITY_GRID_AREA;
+            break;
+        case OPTION_METER:
+            kind = GF_ENTITY_METER;
             break;
         }
     }

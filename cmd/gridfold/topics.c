@@ -66,7 +66,8 @@ static void
 folder_expect(struct topics *topics)
 {
     for (int i = GF_TOPIC_INPUT_COUNT; i < GF_TOPIC_COUNT; i++) {
-        topics->is_later[i] = topics->there[i].partition_count == 0;
+        /* The journal and the dead letters get the partitions of another stage then, too. */
+        topics->is_later[i] = topics->there[i].partition_count < topics->wanted[i].partition_count;
         if (topics->is_later[i]) {
             topics->there[i] = topics->wanted[i];
         }
@@ -116,6 +117,7 @@ topics_open(const struct verb *verb, const struct job_flags *flags, int64_t rete
     topics->is_folder = config->log_kind == GF_CONFIG_LOG_FOLDER;
     topics->wish = (struct gf_kafka_wish){
         .shard_count = (uint32_t)config->partitions,
+        .stages = gf_config_stages(config),
         .replication = topics->is_folder ? 0 : (uint32_t)config->kafka.replication,
         .retention_ms = retention_days * MS_PER_DAY};
     if (!topics->is_folder) {
@@ -144,6 +146,9 @@ plan_print(const struct topics *topics)
     printf("%-32s %6s %6s  %-10s %s\n", "topic", "wanted", "there", "kept", "state");
     for (int i = 0; i < GF_TOPIC_COUNT; i++) {
         const struct gf_kafka_topic *wanted = &topics->wanted[i];
+        if (wanted->partition_count == 0) {
+            continue; /* of a stage that is off */
+        }
         uint32_t differences = 0;
         for (uint32_t k = 0; k < topics->difference_count; k++) {
             differences += topics->differences[k].wanted == wanted;

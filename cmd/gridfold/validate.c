@@ -28,6 +28,9 @@ log_check(struct job *job, struct gf_error *error)
     for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_COUNT; topic++) {
         struct gf_source *source = gf_log_source(job->log);
         uint32_t count = 0;
+        if (!gf_stages_use(gf_config_stages(job->config), (enum gf_topic)topic)) {
+            continue;
+        }
         rc = source->ops->partitions(source, (enum gf_topic)topic, &count, error);
         /* A folder makes its output topics with their first commit. */
         const bool is_made_later =

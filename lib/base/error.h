@@ -22,6 +22,7 @@
     X(FUTURE, SKIP, "record is dated in the future")                                               \
     X(MISPLACED, SKIP, "key on the wrong partition")                                               \
     X(UNKNOWN_SCHEMA, SKIP, "schema id is not known")                                              \
+    X(UNASSIGNED, SKIP, "no contract has this meter at that time")                                 \
     X(NOT_FOUND, SKIP, "not found")                                                                \
     X(BUSY, RETRY, "busy, try again")                                                              \
     X(TXN, ABORT, "transaction must be aborted and its input read again")                          \

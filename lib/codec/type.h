@@ -57,18 +57,25 @@ struct gf_arena;
 struct gf_reader;
 struct gf_writer;
 
+/* Stages, by what their shards are keyed by. Their numbers are in shard numbers: new ones go to the
+ * end. */
+enum gf_stage { GF_STAGE_CUSTOMER, GF_STAGE_AREA, GF_STAGE_INTAKE, GF_STAGE_COUNT };
+
 /* One topic with its record, from schemas/ (generated table gf_topics, indexed by enum gf_topic).
  */
 struct gf_topic_info {
-    const char *name; /* "meter.readings" */
-    const char *key;  /* "customer", "reference", … as in the schema */
-    bool is_input;
-    bool is_reference;          /* input that every shard reads */
+    const char *name;    /* "meter.readings" */
+    const char *key;     /* "customer", "reference", … as in the schema */
+    enum gf_stage stage; /* whose shards read it; see codec/stage.h */
+    bool is_internal;    /* written by the stage `from` and read by `stage` */
+    enum gf_stage from;
+    bool is_input;              /* written by others, read by us */
+    bool is_reference;          /* input that every shard of the customer stage reads */
     uint8_t rank;               /* of inputs in the merge */
     const char *schema;         /* the schema file's text, NUL-terminated */
     const char *canonical;      /* its Parsing Canonical Form */
     uint64_t fingerprint;       /* gf_rabin64 of that */
-    uint32_t schema_id;         /* built-in id, from 1, in the order of the table */
+    uint32_t schema_id;         /* built-in id, from 1; never changes */
     const struct gf_type *type; /* the record */
     int (*decode)(struct gf_reader *reader, struct gf_arena *arena, void *out); /* enum gf_rc */
     int (*skip)(struct gf_reader *reader);                                      /* enum gf_rc */

@@ -5,7 +5,8 @@
 
 #include "config/tree.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define STAGES_PARTITIONS 64
+#define COUNT(array)      (sizeof(array) / sizeof((array)[0]))
 
 /* ---- where to point ---- */
 
@@ -375,7 +376,7 @@ static void
 ordered_check(const struct gf_config *config, struct gf_param_reader *reader)
 {
     for (uint32_t index = 0; index < COUNT(ordered); index++) {
-        for (uint32_t number = 0; number < gf_operator_count; number++) {
+        for (uint32_t number = 0; number < config->tree->operator_count; number++) {
             const struct gf_section *const section = &config->tree->operators[number];
             const struct gf_param *const low = row_find(section, ordered[index].low);
             const struct gf_param *const high = row_find(section, ordered[index].high);
@@ -388,6 +389,19 @@ ordered_check(const struct gf_config *config, struct gf_param_reader *reader)
                         "operators.%s.%s must not be above operators.%s.%s", section->name,
                         low->name, section->name, high->name);
         }
+    }
+}
+
+/* An internal topic has a partition for each pair of shards, and Kafka has its limits. */
+static void
+stages_check(const struct gf_config *config, struct gf_param_reader *reader)
+{
+    const struct gf_section *const root = &config->tree->root;
+    if (gf_config_stages(config) != GF_STAGES_CUSTOMER && config->partitions > STAGES_PARTITIONS) {
+        gf_complain(reader->complaints, row_place(config, reader, root, "partitions"),
+                    "partitions must not be above %d with stages.area or stages.intake, which "
+                    "need their square",
+                    STAGES_PARTITIONS);
     }
 }
 
@@ -408,4 +422,5 @@ gf_config_check(struct gf_config *config, struct gf_param_reader *reader)
     registry_check(config, reader);
     properties_check(config, reader);
     ordered_check(config, reader);
+    stages_check(config, reader);
 }

@@ -44,6 +44,13 @@ gf_config_free(struct gf_config *config)
     free(config);
 }
 
+uint32_t
+gf_config_stages(const struct gf_config *config)
+{
+    return GF_STAGES_CUSTOMER | (config->stages.area ? GF_STAGE_BIT(GF_STAGE_AREA) : 0) |
+           (config->stages.intake ? GF_STAGE_BIT(GF_STAGE_INTAKE) : 0);
+}
+
 /* Fields that rows cannot reach. */
 static void
 config_derive(struct gf_config *config)
@@ -54,8 +61,13 @@ config_derive(struct gf_config *config)
            sizeof(config->time.default_zone));
     for (uint32_t index = 0; index < gf_operator_count; index++) {
         const char *const params = config->operator_params[index];
-        memcpy(&config->operator_enabled[index], params + gf_operators[index]->params_size,
-               sizeof(bool));
+        const struct gf_operator *const logic = gf_operators[index];
+        bool is_enabled = logic->is_carrier;
+        if (!is_enabled) {
+            memcpy(&is_enabled, params + logic->params_size, sizeof(bool));
+        }
+        const bool has_stage = (gf_config_stages(config) & GF_STAGE_BIT(logic->stage)) != 0;
+        config->operator_enabled[index] = is_enabled && has_stage;
     }
 }
 

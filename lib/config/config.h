@@ -78,6 +78,9 @@ struct gf_config {
         char zones[GF_CONFIG_PATH_SIZE]; /* folder */
     } time;
     struct {
+        bool area, intake;
+    } stages;
+    struct {
         char transactional_id[GF_CONFIG_NAME_SIZE], group[GF_CONFIG_NAME_SIZE],
             client_id[GF_CONFIG_NAME_SIZE];
         char instance[GF_CONFIG_NAME_SIZE];
@@ -103,7 +106,7 @@ struct gf_config {
     } logging;
     struct gf_feature_params features;
     void *operator_params[GF_OPERATOR_COUNT_MAX]; /* in the order of gf_operators[] */
-    bool operator_enabled[GF_OPERATOR_COUNT_MAX];
+    bool operator_enabled[GF_OPERATOR_COUNT_MAX]; /* and its stage is on */
 
     /* What follows from the texts above. */
     enum gf_config_log log_kind;
@@ -130,6 +133,9 @@ GF_MUST_USE enum gf_rc gf_config_parse(const char *name, const char *text, size_
                                        const char *const *overrides, uint32_t override_count,
                                        struct gf_config **out, struct gf_complaints *complaints);
 void gf_config_free(struct gf_config *config); /* accepts NULL */
+
+/* The stages that are on, as a set of GF_STAGE_BIT. */
+uint32_t gf_config_stages(const struct gf_config *config);
 
 /* What the engine wants. `config` and `zones` are lent for as long as `out` is used. `config_hash`
  * is that of the effective text. `default_zone` is NULL where the system does not have the zone;

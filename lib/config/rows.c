@@ -215,6 +215,21 @@ static const struct gf_param time_rows[] = {
      .initial = GF_ZONES_FOLDER},
 };
 
+static const struct gf_param stages_rows[] = {
+    {.name = "area",
+     .doc = "Energy balance by area: reads area.totals, writes area.balance (operator balance).",
+     .type = GF_PARAM_BOOL,
+     AT(stages.area),
+     .initial = "false",
+     .is_fold = true},
+    {.name = "intake",
+     .doc = "Head-end readings by meter: reads headend.readings, finds the customer by contract.",
+     .type = GF_PARAM_BOOL,
+     AT(stages.intake),
+     .initial = "false",
+     .is_fold = true},
+};
+
 static const struct gf_param kafka_rows[] = {
     {.name = "transactional_id",
      .doc = "Names this instance to the brokers; the next start fences the last by it.",
@@ -338,6 +353,8 @@ static const struct {
     {"state", "Memory of the state.", state_rows, COUNT(state_rows)},
     {"snapshot", "Copies of the stores, to start from.", snapshot_rows, COUNT(snapshot_rows)},
     {"time", "Event time and time zones.", time_rows, COUNT(time_rows)},
+    {"stages", "Stages beside the customers', each with its own topics and shards.", stages_rows,
+     COUNT(stages_rows)},
     {"kafka", "Only for a Kafka log.", kafka_rows, COUNT(kafka_rows)},
     {"schemas", "Schemas of Kafka records.", schemas_rows, COUNT(schemas_rows)},
     {"status", "The status line of a running program.", status_rows, COUNT(status_rows)},
@@ -365,6 +382,9 @@ operators_build(struct gf_config_tree *tree, struct gf_config *config)
     assert(gf_operator_count <= GF_OPERATOR_COUNT_MAX);
     for (uint32_t index = 0; index < gf_operator_count; index++) {
         const struct gf_operator *const logic = gf_operators[index];
+        if (logic->is_carrier) {
+            continue; /* stages: says whether it runs */
+        }
         struct gf_param *const rows = tree->operator_rows[index];
         assert(logic->param_count < GF_SECTION_ROW_COUNT_MAX);
         rows[0] = (struct gf_param){.name = "enabled",
@@ -376,13 +396,14 @@ operators_build(struct gf_config_tree *tree, struct gf_config *config)
         if (logic->param_count > 0) {
             memcpy(rows + 1, logic->params, logic->param_count * sizeof(*rows));
         }
-        tree->operators[index] = (struct gf_section){.name = logic->name,
-                                                     .doc = logic->doc,
-                                                     .rows = rows,
-                                                     .row_count = logic->param_count + 1,
-                                                     .base = config->operator_params[index],
-                                                     .origins = origins_take(tree),
-                                                     .is_fold = true};
+        tree->operators[tree->operator_count++] =
+            (struct gf_section){.name = logic->name,
+                                .doc = logic->doc,
+                                .rows = rows,
+                                .row_count = logic->param_count + 1,
+                                .base = config->operator_params[index],
+                                .origins = origins_take(tree),
+                                .is_fold = true};
     }
 }
 
@@ -432,7 +453,7 @@ gf_config_tree_build(struct gf_config_tree *tree, struct gf_config *config)
     *section++ = (struct gf_section){.name = "operators",
                                      .doc = "What is decided about customers and tariffs.",
                                      .sections = tree->operators,
-                                     .section_count = gf_operator_count,
+                                     .section_count = tree->operator_count,
                                      .is_fold = true};
     tree->root = (struct gf_section){.rows = root_rows,
                                      .row_count = COUNT(root_rows),

@@ -12,6 +12,7 @@ struct gf_config_tree {
     struct gf_section sections[GF_CONFIG_SECTION_COUNT_MAX];
     struct gf_section kafka_sections[1];
     struct gf_section operators[GF_OPERATOR_COUNT_MAX];
+    uint32_t operator_count; /* those that are configured */
     /* `enabled` and the operator's own rows; the flag lies behind its parameters. */
     struct gf_param operator_rows[GF_OPERATOR_COUNT_MAX][GF_SECTION_ROW_COUNT_MAX];
     /* Features but for the default zone, which is that of `time:`. */

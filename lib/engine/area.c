@@ -40,7 +40,7 @@ areas_add(struct gf_engine *engine, const struct gf_tariff_plan *plan, struct gf
                                   GF_SPAN_PRINT(area_id));
         assert(size > 0 && (size_t)size < sizeof(text));
         const struct gf_span key = gf_span_of(text, (size_t)size);
-        if (gf_partition_of(key, engine->options.shard_count) != engine->options.shard) {
+        if (gf_partition_of(key, engine->options.shard_count) != engine->partition) {
             continue;
         }
         bool found = false;
@@ -137,6 +137,9 @@ const struct gf_zone *
 entity_zone(struct gf_engine *engine, uint32_t slot)
 {
     const struct gf_entity *entity = &engine->hot.entities[slot];
+    if (entity->header.kind == GF_ENTITY_GRID_AREA || entity->header.kind == GF_ENTITY_METER) {
+        return engine->config->default_zone;
+    }
     if (entity->header.kind != GF_ENTITY_CUSTOMER) {
         return zone_or_default(engine, area_zone(engine, entity));
     }

@@ -6,6 +6,9 @@
 #include "codec/records.h"
 #include "engine/parts.h"
 
+/* Of the tariff operator, whose records are older than the counting by kind. */
+#define TARIFF_VERSION_PLACE 3
+
 static size_t
 align64(size_t size)
 {
@@ -87,26 +90,58 @@ lineage_offsets_find(struct gf_engine *engine)
 }
 
 /* Gives every operator its place in the state record: customers' operators behind the features,
- * those of areas from the start of the body. */
+ * the others from the start of the body. */
 static void
 state_offsets_lay(struct gf_engine *engine)
 {
-    size_t customer = sizeof(struct gf_features), area = 0;
+    size_t at[GF_ENTITY_KIND_COUNT] = {[GF_ENTITY_CUSTOMER] = sizeof(struct gf_features)};
+    uint8_t place[GF_ENTITY_KIND_COUNT] = {[GF_ENTITY_TARIFF_AREA] = TARIFF_VERSION_PLACE};
     for (uint32_t i = 0; i < gf_operator_count; i++) {
         const struct gf_operator *logic = gf_operators[i];
-        size_t *at = logic->entity == GF_ENTITY_CUSTOMER ? &customer : &area;
-        engine->state_offset[i] = (uint16_t)*at;
-        *at += ((size_t)logic->state.size + 7) & ~(size_t)7;
+        engine->state_offset[i] = (uint16_t)at[logic->entity];
+        engine->version_place[i] = place[logic->entity]++;
+        at[logic->entity] += ((size_t)logic->state.size + 7) & ~(size_t)7;
     }
-    assert(customer <= sizeof(engine->before.body));
-    assert(area <= sizeof(engine->before.body));
+    for (int kind = 0; kind < GF_ENTITY_KIND_COUNT; kind++) {
+        assert(at[kind] <= sizeof(engine->before.body));
+        assert(place[kind] <= sizeof(engine->before.header.operator_versions));
+    }
+}
+
+static void
+stage_set(struct gf_engine *engine)
+{
+    static const enum gf_entity_kind kinds[GF_STAGE_COUNT] = {GF_ENTITY_CUSTOMER,
+                                                              GF_ENTITY_GRID_AREA, GF_ENTITY_METER};
+    engine->stage = gf_stage_of(engine->options.shard, engine->options.shard_count);
+    engine->partition = engine->options.shard % engine->options.shard_count;
+    engine->kind = kinds[engine->stage];
+    for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+        const bool is_of_stage = gf_topics[topic].stage == engine->stage;
+        engine->is_placed[topic] = is_of_stage && !gf_topics[topic].is_reference;
+    }
+}
+
+/* Who reads what, found once instead of at every event. */
+static void
+readers_set(struct gf_engine *engine)
+{
+    memset(engine->readers, 0, sizeof(engine->readers));
+    for (uint32_t i = 0; i < gf_operator_count; i++) {
+        for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+            if ((gf_operators[i]->reads & GF_READS(topic)) != 0 &&
+                engine->config->operator_enabled[i]) {
+                engine->readers[gf_operators[i]->entity][topic] |= UINT32_C(1) << i;
+            }
+        }
+    }
 }
 
 struct gf_engine *
 gf_engine_init(void *memory, const struct gf_engine_options *options)
 {
     assert(((uintptr_t)memory & 63) == 0);
-    assert(options->shard < options->shard_count);
+    assert(options->shard < options->shard_count * GF_STAGE_COUNT);
     assert(gf_operator_count <= GF_OPERATOR_COUNT_MAX);
     uint8_t *parts[PART_COUNT];
     uint8_t *at = memory;
@@ -116,6 +151,7 @@ gf_engine_init(void *memory, const struct gf_engine_options *options)
     }
     struct gf_engine *engine = (struct gf_engine *)(void *)parts[PART_ENGINE];
     engine->options = *options;
+    stage_set(engine);
     gf_hot_init(&engine->hot, parts[PART_HOT], options->entity_count_max);
     gf_timers_init(&engine->timers, parts[PART_TIMERS], options->timer_count_max);
     engine->reference = gf_reference_init(parts[PART_REFERENCE], &options->reference);
@@ -166,6 +202,7 @@ gf_engine_configure(struct gf_engine *engine, const struct gf_fold_config *confi
         }
     }
     engine->config = config;
+    readers_set(engine);
     for (uint32_t slot = 0; slot < engine->hot.unused; slot++) {
         engine->hot.sides[slot].zone = NULL; /* the zones may be others now */
     }
@@ -231,6 +268,17 @@ want_timer(void *context, const struct gf_timer *timer)
     want(context, timer->kind, gf_span_of(timer->key, timer->key_size), timer->key_hash);
 }
 
+static void
+want_meters(struct wanted *wanted, const struct gf_customer_contract *contract)
+{
+    for (uint32_t i = 0; i < contract->meters.count; i++) {
+        if (meter_is_mine(wanted->engine, contract, i)) {
+            const struct gf_span key = contract->meters.items[i].meter_id;
+            want(wanted, GF_ENTITY_METER, key, gf_entity_hash(GF_ENTITY_METER, key));
+        }
+    }
+}
+
 uint32_t
 gf_engine_wanted(struct gf_engine *engine, const struct gf_batch *batch,
                  struct gf_store_block *wanted_out, uint32_t *slices_out, uint32_t count_max)
@@ -257,9 +305,11 @@ gf_engine_wanted(struct gf_engine *engine, const struct gf_batch *batch,
         latest = gf_time_max(latest, item->event.event_time);
         if (gf_topics[item->event.topic].is_reference) {
             has_reference = true;
+        } else if (!engine->is_placed[item->event.topic]) {
+            want_meters(&wanted, item->event.body);
         } else if (item->event.key.size <= GF_ENTITY_KEY_SIZE_MAX) {
-            want(&wanted, GF_ENTITY_CUSTOMER, item->event.key,
-                 gf_entity_hash(GF_ENTITY_CUSTOMER, item->event.key));
+            want(&wanted, engine->kind, item->event.key,
+                 gf_entity_hash(engine->kind, item->event.key));
         }
     }
     for (uint32_t i = 0; has_reference && i < engine->area_count; i++) {
@@ -302,8 +352,13 @@ gf_engine_load(struct gf_engine *engine, const struct gf_store_block *block, str
     }
     for (uint32_t i = 0; i < gf_operator_count; i++) {
         const struct gf_operator *logic = gf_operators[i];
-        const uint8_t version = loaded.header.operator_versions[i];
+        uint8_t *const place = &loaded.header.operator_versions[engine->version_place[i]];
+        const uint8_t version = *place;
         if (logic->entity != (enum gf_entity_kind)block->kind || version == logic->state.version) {
+            continue;
+        }
+        if (version == 0) { /* the operator is younger than the record: zeros are its start */
+            *place = (uint8_t)logic->state.version;
             continue;
         }
         if (version > logic->state.version || logic->state.migrate == NULL ||
@@ -312,7 +367,7 @@ gf_engine_load(struct gf_engine *engine, const struct gf_store_block *block, str
                            "state of %.*s: %s has version %u; this program knows %u",
                            GF_SPAN_PRINT(block->key), logic->name, version, logic->state.version);
         }
-        loaded.header.operator_versions[i] = (uint8_t)logic->state.version;
+        *place = (uint8_t)logic->state.version;
     }
     const uint32_t slot = gf_hot_add(&engine->hot, block->kind, block->key, key_hash);
     if (slot == GF_SLOT_NONE) {

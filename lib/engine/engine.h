@@ -23,7 +23,7 @@
 /* Version of the fold's code: a change of it changes what the same input gives. */
 #define GF_FOLD_VERSION 1
 
-#define GF_OPERATOR_COUNT_MAX 8
+#define GF_OPERATOR_COUNT_MAX 16
 
 /* Everything that decides what a batch does to the state, besides the batch and the state. Lent
  * until it is replaced. */
@@ -41,7 +41,8 @@ struct gf_fold_config {
 };
 
 struct gf_engine_options {
-    uint32_t shard, shard_count;
+    uint32_t shard;            /* stage * shard_count + partition: see codec/stage.h */
+    uint32_t shard_count;      /* of one stage: the partitions of its input topics */
     uint32_t entity_count_max; /* in memory */
     uint32_t timer_count_max;
     uint32_t effect_bytes_max; /* of one batch */
@@ -84,6 +85,7 @@ GF_MUST_USE enum gf_rc gf_engine_load(struct gf_engine *engine, const struct gf_
 
 struct gf_effect {
     int32_t topic;            /* enum gf_topic */
+    uint32_t partition;       /* where it is to be written */
     struct gf_time time;      /* event or due time */
     struct gf_span key, body; /* in the engine's memory until the next fold */
 };

@@ -20,168 +20,6 @@ is_ahead(const struct gf_engine *engine, uint64_t key_hash, int64_t batch)
 }
 
 static enum gf_rc
-no_memory(const struct gf_engine *engine, struct gf_error *error)
-{
-    return gf_fail(error, GF_E_NO_MEMORY,
-                   "shard %u: no room for another customer (%u in memory), timer or effect: raise "
-                   "state.customers_max",
-                   engine->options.shard, engine->hot.count);
-}
-
-static const char *
-reason_of(const struct gf_engine *engine, enum gf_rc rc)
-{
-    return engine->out.error.text[0] != '\0' ? engine->out.error.text : gf_rc_text(rc);
-}
-
-/* What one call into the domain may undo: effects, timers (they wait in `out`), and the record. */
-struct undo {
-    uint32_t effect_count;
-    size_t bytes_mark;
-};
-
-static struct undo
-undo_mark(struct gf_engine *engine, uint32_t slot)
-{
-    memcpy(&engine->before, &engine->hot.entities[slot], sizeof(engine->before));
-    return (struct undo){.effect_count = engine->out.effect_count,
-                         .bytes_mark = gf_arena_mark(&engine->out.bytes)};
-}
-
-static void
-undo_back(struct gf_engine *engine, uint32_t slot, const struct undo *undo)
-{
-    memcpy(&engine->hot.entities[slot], &engine->before, sizeof(engine->before));
-    engine->out.effect_count = undo->effect_count;
-    gf_arena_reset(&engine->out.bytes, undo->bytes_mark);
-}
-
-static enum gf_rc
-operators_run(struct gf_engine *engine, enum gf_entity_kind kind, struct gf_view *view,
-              const struct gf_event *event, struct gf_entity *entity)
-{
-    for (uint32_t i = 0; i < gf_operator_count; i++) {
-        const struct gf_operator *logic = gf_operators[i];
-        if (logic->entity != kind || (logic->reads & GF_READS(event->topic)) == 0 ||
-            !engine->config->operator_enabled[i]) {
-            continue;
-        }
-        view->params = engine->config->operator_params[i];
-        engine->out.operator_index = i;
-        const enum gf_rc rc =
-            logic->on_event(view, event, operator_state(engine, entity, i), &engine->out);
-        if (rc != GF_OK) {
-            return rc;
-        }
-    }
-    return GF_OK;
-}
-
-static enum gf_rc timers_fire(struct fold *fold, struct gf_error *error);
-
-/* One event of one customer: features first, then every operator. All of it or nothing. */
-static enum gf_rc
-customer_fold(struct fold *fold, const struct gf_event *event, struct place place,
-              struct gf_error *error)
-{
-    struct gf_engine *engine = fold->engine;
-    uint32_t slot = place.slot;
-    const bool is_new = slot == GF_SLOT_NONE;
-    if (is_new) {
-        slot = entity_find_or_add(engine, GF_ENTITY_CUSTOMER, event->key, place.key_hash);
-        if (slot == GF_SLOT_NONE) {
-            return no_memory(engine, error);
-        }
-    }
-    const bool was_there = !is_new || engine->hot.sides[slot].is_dirty;
-    struct gf_entity *entity = &engine->hot.entities[slot];
-    const struct undo undo = undo_mark(engine, slot);
-    out_aim(engine, gf_entity_key(entity), event->event_time);
-
-    struct gf_change change;
-    const struct gf_feature_context context = {.params = engine->config->features,
-                                               .reference = engine->reference,
-                                               .zone = entity_zone(engine, slot),
-                                               .shard_time = engine->shard_time};
-    enum gf_rc rc =
-        gf_features_apply(features_of(entity), &context, event, &change, &engine->out.error);
-    if (rc == GF_OK) {
-        if (change.contract_changed) {
-            engine->hot.sides[slot].zone = NULL;
-        }
-        struct gf_view view = {.now = event->event_time,
-                               .shard_time = engine->shard_time,
-                               .entity = engine->out.entity,
-                               .features = features_of(entity),
-                               .change = &change,
-                               .zone = entity_zone(engine, slot),
-                               .reference = engine->reference};
-        rc = operators_run(engine, GF_ENTITY_CUSTOMER, &view, event, entity);
-    }
-    if (engine->out.is_full) {
-        return no_memory(engine, error);
-    }
-    if (rc != GF_OK) {
-        undo_back(engine, slot, &undo);
-        engine->hot.sides[slot].zone = NULL;
-        if (!was_there) {
-            entity_forget(engine, slot);
-        }
-        engine->tally.late += rc == GF_E_LATE;
-        engine->tally.dead += rc != GF_E_LATE;
-        rc = out_dead_letter(engine, event->record, gf_rc_name(rc), reason_of(engine, rc),
-                             event->event_time);
-        return rc == GF_OK ? GF_OK : no_memory(engine, error);
-    }
-    if (engine->out.timer_change_count > 0 &&
-        out_confirm(engine, GF_ENTITY_CUSTOMER, place.key_hash) != GF_OK) {
-        return no_memory(engine, error);
-    }
-    gf_hot_touch(&engine->hot, slot);
-    if (change.outcome == GF_READING_DUPLICATE) {
-        engine->tally.filtered++;
-    } else {
-        engine->tally.processed++;
-    }
-    return GF_OK;
-}
-
-/* One reference record at one `tariff|area`. */
-static enum gf_rc
-area_fold(struct fold *fold, const struct gf_event *event, uint32_t index, struct gf_error *error)
-{
-    struct gf_engine *engine = fold->engine;
-    const struct area *area = &engine->areas[index];
-    const struct gf_span key = gf_span_of(area->key, area->key_size);
-    const uint32_t slot = entity_find_or_add(engine, GF_ENTITY_TARIFF_AREA, key, area->key_hash);
-    if (slot == GF_SLOT_NONE) {
-        return no_memory(engine, error);
-    }
-    struct gf_entity *entity = &engine->hot.entities[slot];
-    const struct undo undo = undo_mark(engine, slot);
-    out_aim(engine, gf_entity_key(entity), event->event_time);
-    struct gf_view view = {.now = event->event_time,
-                           .shard_time = engine->shard_time,
-                           .entity = engine->out.entity,
-                           .zone = entity_zone(engine, slot),
-                           .reference = engine->reference};
-    enum gf_rc rc = operators_run(engine, GF_ENTITY_TARIFF_AREA, &view, event, entity);
-    gf_hot_touch(&engine->hot, slot);
-    if (engine->out.is_full) {
-        return no_memory(engine, error);
-    }
-    if (rc != GF_OK) {
-        undo_back(engine, slot, &undo);
-        rc = out_dead_letter(engine, event->record, gf_rc_name(rc), reason_of(engine, rc),
-                             event->event_time);
-        return rc == GF_OK ? GF_OK : no_memory(engine, error);
-    }
-    return out_confirm(engine, GF_ENTITY_TARIFF_AREA, area->key_hash) == GF_OK
-               ? GF_OK
-               : no_memory(engine, error);
-}
-
-static enum gf_rc
 reference_learn(struct gf_engine *engine, const struct gf_event *event,
                 enum gf_reference_effect *effect_out, struct gf_error *error)
 {
@@ -209,13 +47,17 @@ static bool
 is_dead_letter_mine(const struct gf_engine *engine, const struct gf_event *event)
 {
     return !gf_topics[event->topic].is_reference ||
-           event->partition % engine->options.shard_count == engine->options.shard;
+           event->partition % engine->options.shard_count == engine->partition;
 }
 
 static enum gf_rc
 event_refuse(struct gf_engine *engine, const struct gf_event *event, enum gf_rc refusal,
              const char *reason, struct gf_error *error)
 {
+    if (!engine->is_placed[event->topic] && !gf_topics[event->topic].is_reference) {
+        engine->tally.filtered++; /* the customer stage reads it too, and says what is wrong */
+        return GF_OK;
+    }
     engine->tally.dead++;
     if (!is_dead_letter_mine(engine, event)) {
         return GF_OK;
@@ -225,7 +67,7 @@ event_refuse(struct gf_engine *engine, const struct gf_event *event, enum gf_rc 
     out_aim(engine, event->key, time);
     return out_dead_letter(engine, event->record, gf_rc_name(refusal), reason, time) == GF_OK
                ? GF_OK
-               : no_memory(engine, error);
+               : visit_no_memory(engine, error);
 }
 
 static enum gf_rc
@@ -245,11 +87,43 @@ reference_fold(struct fold *fold, const struct gf_event *event, struct gf_error 
             is_ahead(engine, engine->areas[i].key_hash, fold->batch->number)) {
             continue;
         }
-        rc = area_fold(fold, event, i, error);
+        const struct area *const area = &engine->areas[i];
+        enum gf_rc outcome = GF_OK;
+        rc = visit_entity(engine, event, GF_ENTITY_TARIFF_AREA,
+                          gf_span_of(area->key, area->key_size), area->key_hash, &outcome, error);
         if (rc != GF_OK) {
             return rc;
         }
     }
+    return GF_OK;
+}
+
+/* One contract at those of its meters that are this shard's. What is wrong with a contract the
+ * customer stage says. */
+static enum gf_rc
+meters_fold(struct fold *fold, const struct gf_event *event, struct gf_error *error)
+{
+    struct gf_engine *engine = fold->engine;
+    const struct gf_customer_contract *contract = event->body;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < contract->meters.count; i++) {
+        const struct gf_span key = contract->meters.items[i].meter_id;
+        if (!meter_is_mine(engine, contract, i)) {
+            continue;
+        }
+        count++;
+        const uint64_t key_hash = gf_entity_hash(GF_ENTITY_METER, key);
+        enum gf_rc outcome = GF_OK;
+        const enum gf_rc rc =
+            is_ahead(engine, key_hash, fold->batch->number)
+                ? GF_OK
+                : visit_entity(engine, event, GF_ENTITY_METER, key, key_hash, &outcome, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+    }
+    engine->tally.processed += count > 0;
+    engine->tally.filtered += count == 0;
     return GF_OK;
 }
 
@@ -268,9 +142,12 @@ event_check(const struct gf_engine *engine, const struct gf_event *event, char *
     }
     if (engine->config->check_partition) {
         const uint32_t partition = gf_partition_of(event->key, engine->options.shard_count);
-        if (partition != event->partition) {
+        const uint32_t there = gf_topics[event->topic].is_internal
+                                   ? event->partition / engine->options.shard_count
+                                   : event->partition;
+        if (partition != there) {
             snprintf(text, size, "key %.*s belongs on partition %u (murmur2), not %u",
-                     GF_SPAN_PRINT(event->key), partition, event->partition);
+                     GF_SPAN_PRINT(event->key), partition, there);
             return GF_E_MISPLACED;
         }
     }
@@ -285,50 +162,6 @@ event_check(const struct gf_engine *engine, const struct gf_event *event, char *
         }
     }
     return GF_OK;
-}
-
-static enum gf_rc
-timer_fire(struct fold *fold, const struct gf_timer *timer, struct gf_error *error)
-{
-    struct gf_engine *engine = fold->engine;
-    const struct gf_span key = gf_span_of(timer->key, timer->key_size);
-    const uint32_t index = timer->id / GF_TIMERS_PER_OPERATOR;
-    gf_timers_clear(&engine->timers, timer->kind, key, timer->key_hash, timer->id);
-    if (index >= gf_operator_count || !engine->config->operator_enabled[index]) {
-        return GF_OK; /* its operator was switched off since */
-    }
-    const uint32_t slot = gf_hot_find(&engine->hot, timer->kind, key, timer->key_hash);
-    if (slot == GF_SLOT_NONE) {
-        return gf_fail(error, GF_E_DAMAGED, "timer of %.*s, which has no state",
-                       GF_SPAN_PRINT(key));
-    }
-    struct gf_entity *entity = &engine->hot.entities[slot];
-    const struct undo undo = undo_mark(engine, slot);
-    out_aim(engine, gf_entity_key(entity), timer->due);
-    engine->out.operator_index = index;
-    const struct gf_view view = {
-        .now = timer->due,
-        .shard_time = engine->shard_time,
-        .entity = engine->out.entity,
-        .features = timer->kind == GF_ENTITY_CUSTOMER ? features_of(entity) : NULL,
-        .zone = entity_zone(engine, slot),
-        .reference = engine->reference,
-        .params = engine->config->operator_params[index],
-    };
-    enum gf_rc rc =
-        gf_operators[index]->on_timer(&view, timer->id % GF_TIMERS_PER_OPERATOR,
-                                      operator_state(engine, entity, index), &engine->out);
-    gf_hot_touch(&engine->hot, slot);
-    if (engine->out.is_full) {
-        return no_memory(engine, error);
-    }
-    if (rc != GF_OK) {
-        undo_back(engine, slot, &undo);
-        rc = out_dead_letter(engine, NULL, gf_rc_name(rc), reason_of(engine, rc), timer->due);
-        return rc == GF_OK ? GF_OK : no_memory(engine, error);
-    }
-    return out_confirm(engine, timer->kind, timer->key_hash) == GF_OK ? GF_OK
-                                                                      : no_memory(engine, error);
 }
 
 /* Fires all that is due at the shard's time, in order, until none is: so between two records no
@@ -352,7 +185,7 @@ timers_fire(struct fold *fold, struct gf_error *error)
                 first->key_size, (const char *)first->key, (long long)fold->batch->number);
         }
         const struct gf_timer timer = *first;
-        const enum gf_rc rc = timer_fire(fold, &timer, error);
+        const enum gf_rc rc = visit_timer(engine, &timer, error);
         if (rc != GF_OK) {
             return rc;
         }
@@ -397,8 +230,12 @@ event_fold(struct fold *fold, uint32_t index, struct gf_error *error)
     enum gf_rc rc = GF_OK;
     if (is_reference) {
         rc = reference_fold(fold, event, error);
+    } else if (!engine->is_placed[event->topic]) {
+        rc = meters_fold(fold, event, error);
     } else if (!is_ahead(engine, engine->places[index].key_hash, fold->batch->number)) {
-        rc = customer_fold(fold, event, engine->places[index], error);
+        rc = engine->kind == GF_ENTITY_CUSTOMER
+                 ? visit_customer(engine, event, engine->places[index], error)
+                 : visit_keyed(engine, event, engine->places[index].key_hash, error);
     }
     if (rc != GF_OK) {
         return rc;

@@ -11,7 +11,6 @@ static enum gf_rc
 effect_add(struct gf_engine *engine, struct gf_out *out, enum gf_topic topic, const void *record,
            struct gf_span key, struct gf_time time)
 {
-    (void)engine;
     struct gf_arena *bytes = &out->bytes;
     const size_t start = bytes->used;
     uint8_t *key_copy = gf_arena_take(bytes, key.size);
@@ -30,10 +29,13 @@ effect_add(struct gf_engine *engine, struct gf_out *out, enum gf_topic topic, co
         return GF_E_FULL;
     }
     const size_t size = gf_writer_size(&writer);
-    out->effects[out->effect_count++] = (struct gf_effect){.topic = (int32_t)topic,
-                                                           .time = time,
-                                                           .key = gf_span_of(key_copy, key.size),
-                                                           .body = gf_span_of(writer.start, size)};
+    out->effects[out->effect_count++] =
+        (struct gf_effect){.topic = (int32_t)topic,
+                           .partition = gf_stage_output(topic, engine->options.shard,
+                                                        engine->options.shard_count, key),
+                           .time = time,
+                           .key = gf_span_of(key_copy, key.size),
+                           .body = gf_span_of(writer.start, size)};
     bytes->used += size;
     return GF_OK;
 }
@@ -53,6 +55,13 @@ gf_out_emit(struct gf_out *out, enum gf_topic topic, void *record)
     assert(engine->lineage_offset[topic] >= 0);
     memcpy((uint8_t *)record + engine->lineage_offset[topic], &out->lineage, sizeof(out->lineage));
     return effect_add(engine, out, topic, record, out->entity, out->now);
+}
+
+enum gf_rc
+gf_out_send(struct gf_out *out, enum gf_topic topic, struct gf_span key, const void *record)
+{
+    assert(gf_topics[topic].is_internal);
+    return effect_add(engine_of(out), out, topic, record, key, out->now);
 }
 
 static struct timer_change *

@@ -1,9 +1,11 @@
 /* The engine's own struct, shared by its files: engine.c (set-up, loading), fold.c (the batch),
- * out.c (what operators may do), sweep.c (state to the store). */
+ * visit.c (one event at one entity), out.c (what operators may do), sweep.c (state to the store).
+ */
 #ifndef GF_ENGINE_PARTS_H
 #define GF_ENGINE_PARTS_H
 
 #include "base/arena.h"
+#include "codec/stage.h"
 #include "engine/engine.h"
 
 #define AREA_COUNT_MAX         4096
@@ -58,6 +60,12 @@ struct gf_out {
 struct gf_engine {
     struct gf_engine_options options;
     const struct gf_fold_config *config;
+    enum gf_stage stage;
+    uint32_t partition;             /* shard number within the stage */
+    enum gf_entity_kind kind;       /* of the stage's entities */
+    bool is_placed[GF_TOPIC_COUNT]; /* its events are about the one entity that is their key */
+    /* Bit i: operator i is enabled, reads the topic, and is about this kind. */
+    uint32_t readers[GF_ENTITY_KIND_COUNT][GF_TOPIC_COUNT];
     struct gf_hot hot;
     struct gf_timers timers;
     struct gf_reference *reference;
@@ -72,8 +80,10 @@ struct gf_engine {
     struct gf_time shard_time;
     struct gf_tally tally;
     struct gf_out out;
-    struct gf_entity before; /* of the entity being folded */
+    /* Of the entity being folded. It is copied at every event, which is faster to a whole line. */
+    _Alignas(64) struct gf_entity before;
     uint16_t state_offset[GF_OPERATOR_COUNT_MAX];
+    uint8_t version_place[GF_OPERATOR_COUNT_MAX]; /* in a record's operator_versions */
     int32_t lineage_offset[GF_TOPIC_COUNT];
     struct place places[GF_BATCH_COUNT_MAX];
     uint32_t *scratch;             /* timer_count_max entries */
@@ -131,6 +141,25 @@ enum gf_rc areas_add(struct gf_engine *engine, const struct gf_tariff_plan *plan
                      struct gf_error *error);
 /* Whether a reference event concerns an area. */
 bool area_concerns(const struct area *area, const struct gf_event *event);
+
+/* Whether the index-th meter of a contract is one of this shard of the intake stage, and not the
+ * same as an earlier one of the contract. */
+bool meter_is_mine(const struct gf_engine *engine, const struct gf_customer_contract *contract,
+                   uint32_t index);
+
+/* One event at its customer, found or added. */
+enum gf_rc visit_customer(struct gf_engine *engine, const struct gf_event *event,
+                          struct place place, struct gf_error *error);
+/* One event at the entity that is its key, of the area and the intake stage. */
+enum gf_rc visit_keyed(struct gf_engine *engine, const struct gf_event *event, uint64_t key_hash,
+                       struct gf_error *error);
+/* One event at any entity without features; `outcome_out`: what the operators made of it. */
+enum gf_rc visit_entity(struct gf_engine *engine, const struct gf_event *event,
+                        enum gf_entity_kind kind, struct gf_span key, uint64_t key_hash,
+                        enum gf_rc *outcome_out, struct gf_error *error);
+enum gf_rc visit_timer(struct gf_engine *engine, const struct gf_timer *timer,
+                       struct gf_error *error);
+enum gf_rc visit_no_memory(const struct gf_engine *engine, struct gf_error *error);
 
 /* Zone of an entity: of its contract (kept beside the entity) or plan, else the default. */
 const struct gf_zone *entity_zone(struct gf_engine *engine, uint32_t slot);

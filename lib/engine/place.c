@@ -21,7 +21,8 @@ entity_find_or_add(struct gf_engine *engine, enum gf_entity_kind kind, struct gf
     struct gf_entity *entity = &engine->hot.entities[slot];
     for (uint32_t i = 0; i < gf_operator_count; i++) {
         if (gf_operators[i]->entity == kind) {
-            entity->header.operator_versions[i] = (uint8_t)gf_operators[i]->state.version;
+            entity->header.operator_versions[engine->version_place[i]] =
+                (uint8_t)gf_operators[i]->state.version;
         }
     }
     if (kind == GF_ENTITY_CUSTOMER) {
@@ -47,8 +48,8 @@ place_index(struct gf_engine *engine, const struct gf_batch *batch, uint32_t ind
     const struct gf_batch_event *item = &batch->events[index];
     struct place *place = &engine->places[index];
     place->slot = GF_SLOT_NONE;
-    if (item->refusal == GF_OK && !gf_topics[item->event.topic].is_reference) {
-        place->key_hash = gf_entity_hash(GF_ENTITY_CUSTOMER, item->event.key);
+    if (item->refusal == GF_OK && engine->is_placed[item->event.topic]) {
+        place->key_hash = gf_entity_hash(engine->kind, item->event.key);
         gf_hot_prefetch_bucket(&engine->hot, place->key_hash);
     }
 }
@@ -58,12 +59,12 @@ place_entity(struct gf_engine *engine, const struct gf_batch *batch, uint32_t in
 {
     const struct gf_batch_event *item = &batch->events[index];
     struct place *place = &engine->places[index];
-    if (item->refusal != GF_OK || gf_topics[item->event.topic].is_reference ||
+    if (item->refusal != GF_OK || !engine->is_placed[item->event.topic] ||
         item->event.key.size > GF_ENTITY_KEY_SIZE_MAX) {
         return;
     }
     struct gf_hot *hot = &engine->hot;
-    place->slot = gf_hot_find(hot, GF_ENTITY_CUSTOMER, item->event.key, place->key_hash);
+    place->slot = gf_hot_find(hot, engine->kind, item->event.key, place->key_hash);
     if (place->slot != GF_SLOT_NONE) {
         const uint8_t *at = (const uint8_t *)&hot->entities[place->slot];
         for (uint32_t line = 0; line < PREFETCH_LINES; line++) {
@@ -71,4 +72,18 @@ place_entity(struct gf_engine *engine, const struct gf_batch *batch, uint32_t in
         }
         __builtin_prefetch(&hot->sides[place->slot], 1, 3);
     }
+}
+
+bool
+meter_is_mine(const struct gf_engine *engine, const struct gf_customer_contract *contract,
+              uint32_t index)
+{
+    const struct gf_span key = contract->meters.items[index].meter_id;
+    for (uint32_t i = 0; i < index; i++) {
+        if (gf_span_equal(contract->meters.items[i].meter_id, key)) {
+            return false; /* the first visit has seen all of its periods */
+        }
+    }
+    return key.size > 0 && key.size < GF_METER_ID_SIZE &&
+           gf_partition_of(key, engine->options.shard_count) == engine->partition;
 }

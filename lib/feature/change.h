@@ -35,7 +35,7 @@ struct gf_change {
     int32_t slot_s;
     struct gf_energy value, old_value; /* old_value: REPLACED and KEPT_OLD; exact for intervals of
                                           30 minutes and more */
-    bool old_value_is_exact;
+    bool old_value_is_exact, old_is_masked;
     int32_t meter_index; /* in contract.meters; -1 unknown or no contract */
     uint32_t gap_slots;  /* slots missing between the newest before and this one */
     double demand_kw;    /* mean power of the interval */

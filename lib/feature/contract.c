@@ -186,6 +186,7 @@ gf_contract_apply(struct gf_contract *contract, const struct gf_customer_contrac
     if (joins && contract->valid_from_us < fresh.valid_from_us) {
         fresh.valid_from_us = contract->valid_from_us;
     }
+    fresh.in_area = contract->in_area;
     change->contract_changed = memcmp(contract, &fresh, sizeof fresh) != 0;
     *contract = fresh;
     return GF_OK;

@@ -40,7 +40,8 @@ struct gf_contract {
     char tariff_id[16], area_id[16], zone[12], currency[4]; /* NUL-padded */
     uint32_t time_zone_hash; /* low half of gf_hash64 of the IANA name, 0 unknown */
     uint8_t export_permit;
-    uint8_t reserved[3];
+    uint8_t in_area; /* operator `area`'s: the area stage counts this customer in area_id */
+    uint8_t reserved[2];
     struct gf_contract_protection protections[GF_CONTRACT_PROTECTION_COUNT_MAX];
     struct gf_meter meters[GF_CONTRACT_METER_COUNT_MAX];
 };

@@ -164,6 +164,7 @@ slot_take_other(struct gf_features *features, const struct gf_slot *slot,
 {
     change->old_value = old->value;
     change->old_value_is_exact = old->is_exact;
+    change->old_is_masked = old->is_masked;
     const bool is_better = slot->is_masked
                                ? old->is_masked
                                : old->is_masked || reading->quality == GF_READING_QUALITY_ACTUAL;

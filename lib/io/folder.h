@@ -56,8 +56,9 @@ void gf_folder_lock_release(struct gf_folder_lock *lock); /* accepts NULL */
 
 /* Zero means the default everywhere. */
 struct gf_folder_options {
-    const char *path;    /* of LOG */
-    uint32_t partitions; /* of customer topics and of every output topic; GF_FOLDER_PARTITIONS */
+    const char *path;           /* of LOG */
+    uint32_t partitions;        /* of customer topics; GF_FOLDER_PARTITIONS */
+    uint32_t stages;            /* that are on: see codec/stage.h; of a sink */
     enum gf_folder_codec codec; /* of new files; null */
     uint64_t file_size_max;     /* GF_FOLDER_FILE_SIZE_MAX */
     bool no_sync; /* leave it to the system when bytes reach the disk: backtests and tests only */

@@ -10,8 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "codec/stage.h"
+
 #define VERSION        1
 #define NAME_SIZE      64
+#define COUNT_AT       60 /* in a name */
 #define HEAD_SIZE      24 /* before the names */
 #define ENTRY_SIZE     24
 #define TOPICS_MAX     64
@@ -43,9 +46,13 @@ header_size(uint32_t topics)
     return HEAD_SIZE + (size_t)topics * NAME_SIZE + 8;
 }
 static size_t
-record_size(uint32_t topics, uint32_t partitions)
+record_size(const struct gf_folder_commit *commit)
 {
-    return 8 + (size_t)topics * partitions * ENTRY_SIZE + 8;
+    size_t count = 0;
+    for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+        count += commit->counts[topic];
+    }
+    return 8 + count * ENTRY_SIZE + 8;
 }
 
 /* Seeds differ, so that a header is never taken for a record. */
@@ -60,15 +67,24 @@ record_sum(const uint8_t *data, size_t size)
     return gf_hash64(data, size - 8, 2);
 }
 
+/* Memory for the ends of all that `counts` says. */
 static enum gf_rc
-commit_alloc(struct gf_folder_commit *commit, uint32_t topics, uint32_t partitions,
-             struct gf_error *error)
+ends_alloc(struct gf_folder_commit *commit, struct gf_error *error)
 {
-    *commit = (struct gf_folder_commit){.partitions = partitions};
-    commit->memory = calloc((size_t)topics * partitions + 1, sizeof *commit->memory);
-    return commit->memory == NULL
-               ? gf_fail(error, GF_E_NO_MEMORY, "no memory for the commit record")
-               : GF_OK;
+    size_t count = 0;
+    for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+        count += commit->counts[topic];
+    }
+    commit->memory = calloc(count + 1, sizeof *commit->memory);
+    if (commit->memory == NULL) {
+        return gf_fail(error, GF_E_NO_MEMORY, "no memory for the commit record");
+    }
+    count = 0;
+    for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+        commit->ends[topic] = commit->counts[topic] > 0 ? commit->memory + count : NULL;
+        count += commit->counts[topic];
+    }
+    return GF_OK;
 }
 
 void
@@ -79,58 +95,96 @@ gf_folder_commit_fini(struct gf_folder_commit *commit)
 }
 
 static uint32_t
-outputs_count(void)
+topics_count(const struct gf_folder_commit *commit)
 {
     uint32_t count = 0;
     for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
-        count += !gf_topics[topic].is_input;
+        count += commit->counts[topic] > 0;
     }
     return count;
 }
 
-enum gf_rc
-gf_folder_commit_init(struct gf_folder_commit *commit, uint32_t partitions, struct gf_error *error)
+static uint32_t
+count_wanted(uint32_t stages, int topic, uint32_t partitions)
 {
-    const enum gf_rc rc = commit_alloc(commit, outputs_count(), partitions, error);
-    uint32_t index = 0;
-    for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_COUNT; topic++) {
-        if (!gf_topics[topic].is_input) {
-            commit->has[topic] = true;
-            commit->ends[topic] = commit->memory + (size_t)partitions * index++;
-        }
-    }
-    return rc;
+    return gf_topics[topic].is_input
+               ? 0
+               : gf_stages_partitions(stages, (enum gf_topic)topic, partitions);
 }
 
-/* Gives each name of the header its row of ends. */
+enum gf_rc
+gf_folder_commit_init(struct gf_folder_commit *commit, uint32_t partitions, uint32_t stages,
+                      struct gf_error *error)
+{
+    *commit = (struct gf_folder_commit){.partitions = partitions};
+    for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+        commit->counts[topic] = count_wanted(stages, topic, partitions);
+    }
+    return ends_alloc(commit, error);
+}
+
+enum gf_rc
+gf_folder_commit_extend(struct gf_folder_commit *commit, uint32_t stages, struct gf_error *error)
+{
+    struct gf_folder_commit whole = {.partitions = commit->partitions,
+                                     .sequence = commit->sequence};
+    bool is_more = !commit->is_ordered;
+    for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+        const uint32_t wanted = count_wanted(stages, topic, commit->partitions);
+        const uint32_t there = commit->counts[topic];
+        whole.counts[topic] = wanted > there ? wanted : there;
+        is_more = is_more || wanted > there;
+    }
+    if (!is_more) {
+        return GF_OK;
+    }
+    const enum gf_rc rc = ends_alloc(&whole, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+        if (commit->counts[topic] > 0) {
+            memcpy(whole.ends[topic], commit->ends[topic],
+                   commit->counts[topic] * sizeof whole.ends[topic][0]);
+        }
+    }
+    gf_folder_commit_fini(commit);
+    *commit = whole;
+    return GF_OK;
+}
+
+/* The topics that the header names, in its order. */
 static enum gf_rc
-names_read(struct gf_folder_commit *commit, const uint8_t *names, uint32_t topics, const char *path,
-           struct gf_error *error)
+names_read(struct gf_folder_commit *commit, const uint8_t *names, uint32_t topics, int *order,
+           const char *path, struct gf_error *error)
 {
     int last = -1;
-    commit->is_complete = topics == outputs_count();
+    commit->is_ordered = true;
     for (uint32_t i = 0; i < topics; i++) {
-        char name[NAME_SIZE];
-        memcpy(name, names + (size_t)i * NAME_SIZE, NAME_SIZE);
-        name[NAME_SIZE - 1] = '\0';
+        char name[COUNT_AT + 1] = {0};
+        memcpy(name, names + (size_t)i * NAME_SIZE, COUNT_AT);
+        const uint32_t count = (uint32_t)take(names + (size_t)i * NAME_SIZE + COUNT_AT, 4);
         const int topic = gf_topic_find(name);
-        if (topic < 0 || commit->has[topic]) {
+        if (topic < 0 || commit->counts[topic] > 0) {
             return gf_fail(error, GF_E_VERSION,
                            "%s: names a topic %s that this version does not write; use the "
                            "version that wrote it, or a later one",
                            path, name);
         }
-        commit->is_complete = commit->is_complete && topic > last;
+        if (count > PARTITIONS_MAX) {
+            return gf_fail(error, GF_E_DAMAGED, "%s: has a damaged header", path);
+        }
+        commit->is_ordered = commit->is_ordered && topic > last;
         last = topic;
-        commit->has[topic] = true;
-        commit->ends[topic] = commit->memory + (size_t)commit->partitions * i;
+        order[i] = topic;
+        commit->counts[topic] = count == 0 ? commit->partitions : count;
     }
-    return GF_OK;
+    return ends_alloc(commit, error);
 }
 
 static enum gf_rc
 header_load(struct gf_folder_commit *commit, int fd, uint64_t size, const char *path,
-            uint32_t *topics_out, struct gf_error *error)
+            uint32_t *topics_out, int *order, struct gf_error *error)
 {
     uint8_t data[HEAD_SIZE + TOPICS_MAX * NAME_SIZE + 8] = {0};
     if (size < HEAD_SIZE) {
@@ -158,16 +212,16 @@ header_load(struct gf_folder_commit *commit, int fd, uint64_t size, const char *
         return gf_fail(error, GF_E_DAMAGED, "%s: has a damaged header", path);
     }
     *topics_out = topics;
-    rc = commit_alloc(commit, topics, partitions, error);
-    return rc != GF_OK ? rc : names_read(commit, data + HEAD_SIZE, topics, path, error);
+    *commit = (struct gf_folder_commit){.partitions = partitions};
+    return names_read(commit, data + HEAD_SIZE, topics, order, path, error);
 }
 
 /* The last record, or the one before it when the last is torn. */
 static enum gf_rc
 record_load(struct gf_folder_commit *commit, int fd, uint64_t file_size, const char *path,
-            uint32_t topics, struct gf_error *error)
+            uint32_t topics, const int *order, struct gf_error *error)
 {
-    const size_t start = header_size(topics), size = record_size(topics, commit->partitions);
+    const size_t start = header_size(topics), size = record_size(commit);
     const uint64_t count = (file_size - start) / size;
     const bool has_rest = (file_size - start) % size != 0;
     uint8_t *data = malloc(size);
@@ -185,13 +239,15 @@ record_load(struct gf_folder_commit *commit, int fd, uint64_t file_size, const c
     }
     if (rc == GF_OK) {
         commit->sequence = take(data, 8);
-        for (size_t i = 0; i < (size_t)topics * commit->partitions; i++) {
-            const uint8_t *entry = data + 8 + i * ENTRY_SIZE;
-            commit->memory[i] = (struct gf_folder_end){
-                .end = (int64_t)take(entry, 8),
-                .first = (int64_t)take(entry + 8, 8),
-                .size = take(entry + 16, 8),
-            };
+        const uint8_t *entry = data + 8;
+        for (uint32_t i = 0; i < topics; i++) {
+            for (uint32_t k = 0; k < commit->counts[order[i]]; k++, entry += ENTRY_SIZE) {
+                commit->ends[order[i]][k] = (struct gf_folder_end){
+                    .end = (int64_t)take(entry, 8),
+                    .first = (int64_t)take(entry + 8, 8),
+                    .size = take(entry + 16, 8),
+                };
+            }
         }
     }
     free(data);
@@ -214,11 +270,12 @@ gf_folder_commit_load(struct gf_folder_commit *commit, const char *log, struct g
     }
     struct stat info;
     uint32_t topics = 0;
+    int order[TOPICS_MAX];
     rc = fstat(fd, &info) != 0
              ? gf_folder_fail(error, "read", path)
-             : header_load(commit, fd, (uint64_t)info.st_size, path, &topics, error);
+             : header_load(commit, fd, (uint64_t)info.st_size, path, &topics, order, error);
     if (rc == GF_OK) {
-        rc = record_load(commit, fd, (uint64_t)info.st_size, path, topics, error);
+        rc = record_load(commit, fd, (uint64_t)info.st_size, path, topics, order, error);
     }
     close(fd);
     if (rc != GF_OK) {
@@ -231,9 +288,9 @@ gf_folder_commit_load(struct gf_folder_commit *commit, const char *log, struct g
 static uint8_t *
 commit_print(const struct gf_folder_commit *commit, size_t *header_out, size_t *record_out)
 {
-    const uint32_t topics = outputs_count();
+    const uint32_t topics = topics_count(commit);
     assert(topics <= TOPICS_MAX && commit->partitions <= PARTITIONS_MAX);
-    const size_t head = header_size(topics), size = record_size(topics, commit->partitions);
+    const size_t head = header_size(topics), size = record_size(commit);
     uint8_t *data = calloc(1, head + size);
     if (data == NULL) {
         return NULL;
@@ -245,14 +302,15 @@ commit_print(const struct gf_folder_commit *commit, size_t *header_out, size_t *
     put(data + 20, head, 4);
     uint8_t *name = data + HEAD_SIZE, *entry = data + head + 8;
     for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
-        if (gf_topics[topic].is_input) {
+        const uint32_t count = commit->counts[topic];
+        if (count == 0) {
             continue;
         }
-        memcpy(name, gf_topics[topic].name, strnlen(gf_topics[topic].name, NAME_SIZE - 1));
+        memcpy(name, gf_topics[topic].name, strnlen(gf_topics[topic].name, COUNT_AT - 1));
+        put(name + COUNT_AT, count == commit->partitions ? 0 : count, 4);
         name += NAME_SIZE;
-        for (uint32_t i = 0; i < commit->partitions; i++, entry += ENTRY_SIZE) {
-            const struct gf_folder_end end =
-                commit->has[topic] ? commit->ends[topic][i] : (struct gf_folder_end){0};
+        for (uint32_t i = 0; i < count; i++, entry += ENTRY_SIZE) {
+            const struct gf_folder_end end = commit->ends[topic][i];
             put(entry, (uint64_t)end.end, 8);
             put(entry + 8, (uint64_t)end.first, 8);
             put(entry + 16, end.size, 8);
@@ -321,11 +379,11 @@ gf_folder_commit_store(struct gf_folder_commit *commit, const char *log, bool no
     if (data == NULL) {
         return gf_fail(error, GF_E_NO_MEMORY, "%s: no memory", path);
     }
-    if (commit->size == 0 || !commit->is_complete ||
+    if (commit->size == 0 || !commit->is_ordered ||
         commit->size + size > GF_FOLDER_COMMIT_SIZE_MAX) {
         rc = commit_replace(log, path, gf_span_of(data, head + size), no_sync, error);
         commit->size = head + size;
-        commit->is_complete = true;
+        commit->is_ordered = true;
     } else {
         rc = commit_append(path, gf_span_of(data + head, size), commit->size, no_sync, error);
         commit->size += size;

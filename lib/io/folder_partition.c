@@ -147,7 +147,7 @@ commit_look(struct gf_folder_partition *partition, struct gf_error *error)
     if (rc != GF_OK) {
         return rc == GF_E_NOT_FOUND ? GF_OK : rc;
     }
-    if (commit.has[partition->topic] && partition->partition < commit.partitions) {
+    if (partition->partition < commit.counts[partition->topic]) {
         partition->is_committed = true;
         partition->at = commit.ends[partition->topic][partition->partition];
     }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "codec/stage.h"
 #include "io/folder.h"
 #include "io/folder_commit.h"
 #include "io/folder_tail.h"
@@ -127,48 +128,26 @@ outputs_refuse(const struct folder_sink *sink, struct gf_error *error)
     return GF_OK;
 }
 
-/* A commit file of an earlier version may name fewer topics: the others are empty. */
 static enum gf_rc
-commit_complete(struct gf_folder_commit *commit, struct gf_error *error)
-{
-    struct gf_folder_commit whole;
-    const enum gf_rc rc = gf_folder_commit_init(&whole, commit->partitions, error);
-    if (rc != GF_OK) {
-        return rc;
-    }
-    for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
-        if (whole.has[topic] && commit->has[topic]) {
-            memcpy(whole.ends[topic], commit->ends[topic],
-                   commit->partitions * sizeof whole.ends[topic][0]);
-        }
-    }
-    whole.sequence = commit->sequence;
-    gf_folder_commit_fini(commit);
-    *commit = whole;
-    return GF_OK;
-}
-
-static enum gf_rc
-commit_prepare(struct folder_sink *sink, uint32_t partitions, struct gf_error *error)
+commit_prepare(struct folder_sink *sink, uint32_t partitions, uint32_t stages,
+               struct gf_error *error)
 {
     enum gf_rc rc = gf_folder_commit_load(&sink->commit, sink->path, error);
     if (rc == GF_E_NOT_FOUND) {
         if ((rc = outputs_refuse(sink, error)) == GF_OK) {
-            rc = gf_folder_commit_init(&sink->commit,
-                                       partitions > 0 ? partitions : GF_FOLDER_PARTITIONS, error);
+            rc = gf_folder_commit_init(
+                &sink->commit, partitions > 0 ? partitions : GF_FOLDER_PARTITIONS, stages, error);
         }
-    } else if (rc == GF_OK && !sink->commit.is_complete) {
-        rc = commit_complete(&sink->commit, error);
+    } else if (rc == GF_OK && partitions != 0 && partitions != sink->commit.partitions) {
+        rc = gf_fail(error, GF_E_CONFIG,
+                     "%s: has %u partitions, but %u are configured; a log keeps the number "
+                     "it was made with",
+                     sink->path, sink->commit.partitions, partitions);
     } else if (rc == GF_OK) {
-        const bool fits = partitions == 0 || partitions == sink->commit.partitions;
-        return fits
-                   ? GF_OK
-                   : gf_fail(error, GF_E_CONFIG,
-                             "%s: has %u partitions, but %u are configured; a log keeps the number "
-                             "it was made with",
-                             sink->path, sink->commit.partitions, partitions);
+        rc = gf_folder_commit_extend(&sink->commit, stages, error);
     }
-    return rc == GF_OK
+    /* What the file on disk does not say yet is there before the first commit. */
+    return rc == GF_OK && !(sink->commit.size > 0 && sink->commit.is_ordered)
                ? gf_folder_commit_store(&sink->commit, sink->path, sink->settings.no_sync, error)
                : rc;
 }
@@ -176,7 +155,7 @@ commit_prepare(struct folder_sink *sink, uint32_t partitions, struct gf_error *e
 static enum gf_rc
 topic_prepare(struct folder_sink *sink, enum gf_topic topic, struct gf_error *error)
 {
-    const uint32_t count = sink->commit.partitions;
+    const uint32_t count = sink->commit.counts[topic];
     enum gf_rc rc = gf_folder_topic_make(sink->path, topic, count, !sink->settings.no_sync, error);
     if (rc != GF_OK) {
         return rc;
@@ -220,7 +199,7 @@ sink_append(struct gf_sink *base, const struct gf_output *output, struct gf_erro
     const struct gf_topic_info *info = &gf_topics[output->topic];
     assert(sink->is_begun);
     assert(!info->is_input);
-    if (output->partition >= sink->commit.partitions) {
+    if (output->partition >= sink->commit.counts[output->topic]) {
         return gf_fail(error, GF_E_NOT_FOUND, "%s/%s: has no partition %u", sink->path, info->name,
                        output->partition);
     }
@@ -251,7 +230,7 @@ static enum gf_rc
 tails_write(struct folder_sink *sink, struct gf_error *error)
 {
     for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
-        for (uint32_t i = 0; sink->tails[topic] != NULL && i < sink->commit.partitions; i++) {
+        for (uint32_t i = 0; sink->tails[topic] != NULL && i < sink->commit.counts[topic]; i++) {
             struct gf_folder_tail *tail = &sink->tails[topic][i];
             enum gf_rc rc = gf_folder_tail_end_block(tail, error);
             if (rc != GF_OK || (rc = gf_folder_tail_write(tail, error)) != GF_OK) {
@@ -263,7 +242,7 @@ tails_write(struct folder_sink *sink, struct gf_error *error)
         }
     }
     for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
-        for (uint32_t i = 0; sink->tails[topic] != NULL && i < sink->commit.partitions; i++) {
+        for (uint32_t i = 0; sink->tails[topic] != NULL && i < sink->commit.counts[topic]; i++) {
             const enum gf_rc rc = gf_folder_tail_sync(&sink->tails[topic][i], error);
             if (rc != GF_OK) {
                 return rc;
@@ -298,7 +277,7 @@ sink_abort(struct gf_sink *base, struct gf_error *error)
     struct folder_sink *sink = sink_of(base);
     (void)error;
     for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
-        for (uint32_t i = 0; sink->tails[topic] != NULL && i < sink->commit.partitions; i++) {
+        for (uint32_t i = 0; sink->tails[topic] != NULL && i < sink->commit.counts[topic]; i++) {
             gf_folder_tail_drop(&sink->tails[topic][i]);
         }
     }
@@ -316,7 +295,7 @@ sink_close(struct gf_sink *base)
     struct folder_sink *sink = sink_of(base);
     struct gf_error error;
     for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
-        for (uint32_t i = 0; sink->tails[topic] != NULL && i < sink->commit.partitions; i++) {
+        for (uint32_t i = 0; sink->tails[topic] != NULL && i < sink->commit.counts[topic]; i++) {
             struct gf_folder_tail *tail = &sink->tails[topic][i];
             /* Sealing is for readers of the folder; whether it works changes nothing for us. */
             if (!sink->is_dead && tail->settings != NULL &&
@@ -362,10 +341,12 @@ gf_folder_sink_open(const struct gf_folder_options *options, struct gf_sink **ou
         rc = gf_folder_lock_take(options->path, &sink->own_lock, error);
     }
     if (rc == GF_OK) {
-        rc = commit_prepare(sink, options->partitions, error);
+        rc = commit_prepare(sink, options->partitions,
+                            options->stages == 0 ? GF_STAGES_CUSTOMER : options->stages, error);
     }
     for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_COUNT; topic++) {
-        rc = gf_topics[topic].is_input ? GF_OK : topic_prepare(sink, (enum gf_topic)topic, error);
+        rc = sink->commit.counts[topic] == 0 ? GF_OK
+                                             : topic_prepare(sink, (enum gf_topic)topic, error);
     }
     if (rc != GF_OK) {
         sink_close(&sink->base);

@@ -397,6 +397,20 @@ topic_start(const char *log, const char *path, const char *name, uint32_t count,
     return sync ? gf_folder_sync(log, error) : GF_OK;
 }
 
+/* A stage was switched on: its shards come behind the others. */
+static enum gf_rc
+topic_extend(const char *path, uint32_t there, uint32_t count, bool sync, struct gf_error *error)
+{
+    for (uint32_t i = there; i < count; i++) {
+        char partition[GF_FOLDER_PATH_SIZE];
+        enum gf_rc rc = gf_folder_path(error, partition, "%s/%u", path, i);
+        if (rc != GF_OK || (rc = gf_folder_make(partition, false, error)) != GF_OK) {
+            return rc;
+        }
+    }
+    return sync ? gf_folder_sync(path, error) : GF_OK;
+}
+
 enum gf_rc
 gf_folder_topic_make(const char *log, enum gf_topic topic, uint32_t count, bool sync,
                      struct gf_error *error)
@@ -411,7 +425,11 @@ gf_folder_topic_make(const char *log, enum gf_topic topic, uint32_t count, bool 
     if (rc == GF_E_NOT_FOUND) {
         return topic_start(log, path, gf_topics[topic].name, count, sync, error);
     }
-    if (rc == GF_OK && there != count) {
+    const bool may_differ = topic == GF_TOPIC_JOURNAL || topic == GF_TOPIC_DEAD_LETTERS;
+    if (rc == GF_OK && there < count && may_differ) {
+        return topic_extend(path, there, count, sync, error);
+    }
+    if (rc == GF_OK && there != count && !may_differ) {
         rc = gf_fail(error, GF_E_CONFIG,
                      "%s: has %u partitions, but %u are wanted; a log keeps the number it was made "
                      "with",

@@ -83,7 +83,8 @@ GF_MUST_USE enum gf_rc gf_folder_tail_sync(struct gf_folder_tail *tail, struct g
 /* Gives the last file its sealed name. Everything must be written. */
 GF_MUST_USE enum gf_rc gf_folder_tail_seal(struct gf_folder_tail *tail, struct gf_error *error);
 
-/* Makes LOG/<topic> with `count` partitions. Errors: GF_E_CONFIG (another count is there),
+/* Makes LOG/<topic> with `count` partitions; to a topic of every stage it adds those that are
+ * missing. Errors: GF_E_CONFIG (another count is there),
  * GF_E_DAMAGED, GF_E_IO. */
 GF_MUST_USE enum gf_rc gf_folder_topic_make(const char *log, enum gf_topic topic, uint32_t count,
                                             bool sync, struct gf_error *error);

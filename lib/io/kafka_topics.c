@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codec/records.h"
+#include "codec/stage.h"
 #include "io/kafka_topics.h"
 
 /* A late tariff plan or contract explains bills of years ago: these are never deleted. */
@@ -21,7 +21,8 @@ gf_kafka_topics_wanted(const struct gf_kafka_config *config, const struct gf_kaf
     for (size_t index = 0; index < GF_TOPIC_COUNT; index++) {
         const enum gf_topic topic = (enum gf_topic)index;
         out[index] = (struct gf_kafka_topic){
-            .partition_count = gf_topics[topic].is_reference ? 1 : wish->shard_count,
+            .partition_count = gf_stages_partitions(
+                wish->stages == 0 ? GF_STAGES_CUSTOMER : wish->stages, topic, wish->shard_count),
             .replication = wish->replication,
             .is_deleted = true,
             .retention_ms = topic_is_kept(topic) ? GF_KAFKA_FOREVER : wish->retention_ms,
@@ -72,6 +73,9 @@ gf_kafka_topics_compare(const struct gf_kafka_topic *wanted, const struct gf_kaf
     assert(count <= GF_TOPIC_COUNT);
     uint32_t found = 0;
     for (uint32_t index = 0; index < count; index++) {
+        if (wanted[index].partition_count == 0) {
+            continue; /* of a stage that is off */
+        }
         for (int gap = GF_KAFKA_GAP_MISSING; gap <= GF_KAFKA_GAP_RETENTION_SIZE; gap++) {
             if (!gap_is_there((enum gf_kafka_gap)gap, &wanted[index], &there[index])) {
                 continue;

@@ -22,7 +22,8 @@ struct gf_kafka_topic {
 };
 
 struct gf_kafka_wish {
-    uint32_t shard_count; /* partitions of customer topics, outputs and journal */
+    uint32_t shard_count; /* partitions of customer topics and of their outputs */
+    uint32_t stages;      /* that are on: see codec/stage.h; 0: the customers' alone */
     uint32_t replication; /* 0: the broker's default */
     int64_t retention_ms; /* of inputs, outputs and journal; what is kept for ever aside */
 };
@@ -43,7 +44,8 @@ struct gf_kafka_difference {
 
 #define GF_KAFKA_DIFFERENCE_MAX (5 * GF_TOPIC_COUNT)
 
-/* Every topic of gf_topics, in its order. Errors: GF_E_CONFIG (prefix too long). */
+/* Every topic of gf_topics, in its order; those of stages that are off want no partitions, and
+ * nothing is compared of them. Errors: GF_E_CONFIG (prefix too long). */
 GF_MUST_USE enum gf_rc gf_kafka_topics_wanted(const struct gf_kafka_config *config,
                                               const struct gf_kafka_wish *wish,
                                               struct gf_kafka_topic out[GF_TOPIC_COUNT],

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/records.h"
+#include "codec/stage.h"
 #include "io/folder_schemas.h"
 #include "io/kafka_group.h"
 #include "io/kafka_sink.h"
@@ -122,11 +122,17 @@ gf_log_sink_open(void *context, struct gf_sink **out, struct gf_error *error)
 {
     struct gf_log *log = context;
     if (log->name.kind == GF_LOG_FOLDER) {
-        const struct gf_folder_options options = {
-            .path = log->name.rest, .partitions = log->options.partitions, .lock = log->lock};
+        const struct gf_folder_options options = {.path = log->name.rest,
+                                                  .partitions = log->options.partitions,
+                                                  .stages = log->options.stages,
+                                                  .lock = log->lock};
         return gf_folder_sink_open(&options, out, error);
     }
     for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+        if (!gf_stages_use(log->options.stages == 0 ? GF_STAGES_CUSTOMER : log->options.stages,
+                           (enum gf_topic)topic)) {
+            continue; /* of a stage that is off */
+        }
         const enum gf_rc rc =
             gf_registry_own_id(log->registry, (enum gf_topic)topic, &log->schema_ids[topic], error);
         if (rc != GF_OK) {

@@ -15,6 +15,7 @@
 struct gf_log_options {
     const char *name;                    /* "folder:PATH" or "kafka:HOST:PORT,…"; copied */
     uint32_t partitions;                 /* folder: of a new log */
+    uint32_t stages;                     /* that are on; 0: the customers' alone */
     struct gf_kafka_config kafka;        /* brokers are taken from the name */
     struct gf_registry_options registry; /* Kafka: where schema ids are looked up */
     const char *transactional_id, *group;

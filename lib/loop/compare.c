@@ -17,10 +17,19 @@ struct pass {
     struct gf_digest log_digest;
 };
 
+/* What goes from stage to stage is input again: the next stage's own comparison tells. */
 static bool
-is_compared(int topic)
+is_compared(const struct gf_compare *compare, int topic)
 {
-    return topic >= GF_TOPIC_INPUT_COUNT && topic != GF_TOPIC_JOURNAL;
+    return topic >= GF_TOPIC_READ_COUNT && topic != GF_TOPIC_JOURNAL &&
+           gf_stages_use(compare->stages, (enum gf_topic)topic) &&
+           gf_stage_writes(gf_stage_of(compare->shard, compare->partitions), (enum gf_topic)topic);
+}
+
+static uint32_t
+partition_of(const struct gf_compare *compare, enum gf_topic topic)
+{
+    return gf_stage_output(topic, compare->shard, compare->partitions, (struct gf_span){0});
 }
 
 struct gf_span
@@ -75,19 +84,20 @@ cursor_fill(struct gf_compare *compare, enum gf_topic topic, struct gf_error *er
         int64_t next = cursor->at;
         cursor->record_at = 0;
         cursor->record_count = 0;
-        const enum gf_rc rc = source->ops->read(
-            source, topic, compare->shard, cursor->at, cursor->end, (struct gf_duration){WAIT_US},
-            cursor->records, GF_COMPARE_READ_COUNT, &cursor->record_count, &next, error);
+        const enum gf_rc rc =
+            source->ops->read(source, topic, partition_of(compare, topic), cursor->at, cursor->end,
+                              (struct gf_duration){WAIT_US}, cursor->records, GF_COMPARE_READ_COUNT,
+                              &cursor->record_count, &next, error);
         if (rc != GF_OK) {
             return rc;
         }
         empty = next > cursor->at ? 0 : empty + 1;
         cursor->at = next;
         if (empty > EMPTY_READS_MAX) {
-            return gf_fail(error, GF_E_UNAVAILABLE,
-                           "%s partition %u: nothing arrives at offset %" PRId64
-                           ", end is %" PRId64,
-                           gf_topics[topic].name, compare->shard, cursor->at, cursor->end);
+            return gf_fail(
+                error, GF_E_UNAVAILABLE,
+                "%s partition %u: nothing arrives at offset %" PRId64 ", end is %" PRId64,
+                gf_topics[topic].name, partition_of(compare, topic), cursor->at, cursor->end);
         }
     }
     return GF_OK;
@@ -153,20 +163,24 @@ start_find(struct gf_compare *compare, enum gf_topic topic, struct gf_error *err
 
 enum gf_rc
 gf_compare_open(struct gf_compare *compare, struct gf_source *source,
-                const struct gf_lookup *lookup, uint32_t shard, struct gf_error *error)
+                const struct gf_lookup *lookup, uint32_t shard, uint32_t partitions,
+                uint32_t stages, struct gf_error *error)
 {
     compare->source = source;
     compare->lookup = *lookup;
     compare->shard = shard;
+    compare->partitions = partitions;
+    compare->stages = stages;
     compare->is_open = true;
     enum gf_rc rc = GF_OK;
     for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_COUNT; topic++) {
         struct gf_compare_cursor *cursor = &compare->cursors[topic];
         *cursor = (struct gf_compare_cursor){0};
-        if (!is_compared(topic)) {
+        if (!is_compared(compare, topic)) {
             continue;
         }
-        rc = source->ops->ends(source, (enum gf_topic)topic, shard, &cursor->start.first,
+        rc = source->ops->ends(source, (enum gf_topic)topic,
+                               partition_of(compare, (enum gf_topic)topic), &cursor->start.first,
                                &cursor->end, error);
         cursor->at = cursor->start.first;
         if (rc == GF_OK && cursor->start.first > 0) {
@@ -189,6 +203,15 @@ digest_take(struct gf_digest *digest, int32_t topic, struct gf_time time,
     gf_digest_extend(digest, &time.us, sizeof(time.us));
     gf_digest_extend(digest, key.data, key.size);
     gf_digest_extend(digest, body.data, body.size);
+}
+
+static void
+effect_take(struct gf_digest *digest, const struct gf_effect *effect)
+{
+    gf_digest_extend(digest, &effect->topic, sizeof(effect->topic));
+    gf_digest_extend(digest, &effect->time.us, sizeof(effect->time.us));
+    gf_digest_extend(digest, effect->key.data, effect->key.size);
+    gf_digest_extend(digest, effect->body.data, effect->body.size);
 }
 
 static void
@@ -259,6 +282,10 @@ effect_compare(struct gf_compare *compare, struct pass *pass, const struct gf_ef
     const struct gf_effect *effect = &effects->items[index];
     const enum gf_topic topic = (enum gf_topic)effect->topic;
     const struct gf_record *record = NULL;
+    if (!is_compared(compare, (int)topic)) {
+        effect_take(&pass->log_digest, effect);
+        return GF_OK;
+    }
     enum gf_rc rc = head_of(compare, topic, &record, error);
     if (rc == GF_OK && record != NULL && !gf_compare_is_same(effect, record) &&
         is_second(&compare->cursors[topic], effect)) {
@@ -288,7 +315,7 @@ extra_find(struct gf_compare *compare, struct pass *pass, int64_t number, struct
     enum gf_rc rc = GF_OK;
     for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_COUNT; topic++) {
         int64_t batch = INT64_MAX;
-        if (is_compared(topic) && compare->cursors[topic].start.from_batch <= number) {
+        if (is_compared(compare, topic) && compare->cursors[topic].start.from_batch <= number) {
             rc = head_batch(compare, (enum gf_topic)topic, &batch, error);
         }
         if (rc == GF_OK && batch <= number) {
@@ -342,11 +369,11 @@ taken_release(struct gf_compare *compare)
 {
     for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
         const struct gf_compare_cursor *cursor = &compare->cursors[topic];
-        if (is_compared(topic) && cursor->record_at > 0) {
+        if (is_compared(compare, topic) && cursor->record_at > 0) {
             const bool is_empty = cursor->record_at == cursor->record_count;
-            compare->source->ops->release(compare->source, (enum gf_topic)topic, compare->shard,
-                                          is_empty ? cursor->at
-                                                   : cursor->records[cursor->record_at].offset);
+            compare->source->ops->release(
+                compare->source, (enum gf_topic)topic, partition_of(compare, (enum gf_topic)topic),
+                is_empty ? cursor->at : cursor->records[cursor->record_at].offset);
         }
     }
 }
@@ -358,7 +385,8 @@ batch_pass(struct gf_compare *compare, int64_t number, struct gf_error *error)
     enum gf_rc rc = GF_OK;
     for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_COUNT; topic++) {
         int64_t at = INT64_MAX;
-        rc = is_compared(topic) ? head_batch(compare, (enum gf_topic)topic, &at, error) : GF_OK;
+        rc = is_compared(compare, topic) ? head_batch(compare, (enum gf_topic)topic, &at, error)
+                                         : GF_OK;
         while (rc == GF_OK && at <= number) {
             head_take(compare, (enum gf_topic)topic);
             rc = head_batch(compare, (enum gf_topic)topic, &at, error);

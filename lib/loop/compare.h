@@ -60,7 +60,7 @@ struct gf_compare {
     /* own */
     struct gf_source *source;
     struct gf_lookup lookup;
-    uint32_t shard;
+    uint32_t shard, partitions, stages;
     bool is_open;
     struct gf_compare_cursor cursors[GF_TOPIC_COUNT]; /* of output topics but the journal */
 };
@@ -79,6 +79,7 @@ int64_t gf_compare_batch_of(enum gf_topic topic, const void *body);
  * Errors: those of the source. */
 GF_MUST_USE enum gf_rc gf_compare_open(struct gf_compare *compare, struct gf_source *source,
                                        const struct gf_lookup *lookup, uint32_t shard,
+                                       uint32_t partitions, uint32_t stages,
                                        struct gf_error *error);
 
 /* The effects of one batch. `is_inside` false: their records are passed over. `is_tally_equal`:

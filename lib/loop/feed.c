@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/civil.h"
-#include "codec/records.h"
+#include "codec/stage.h"
 #include "loop/decode.h"
 
 /* Decoded values of a batch at most: its bytes (the last value may go over the limit) and the
@@ -34,34 +34,51 @@ gf_feed_size(uint32_t input_count)
            align64(input_count * sizeof(struct gf_batch_input)) + ARENA_SIZE;
 }
 
+/* Partitions that a topic must have; 0 for a reference topic, which may have any number. */
+static enum gf_rc
+topic_partitions(struct gf_source *source, enum gf_topic topic, uint32_t stages,
+                 uint32_t shard_count, uint32_t *count_out, struct gf_error *error)
+{
+    const enum gf_rc rc = source->ops->partitions(source, topic, count_out, error);
+    const uint32_t wanted = gf_stages_partitions(stages, topic, shard_count);
+    if (rc == GF_E_NOT_FOUND && gf_topics[topic].is_internal) {
+        *count_out = wanted; /* a folder's sink makes it when it opens */
+        return GF_OK;
+    }
+    if (rc == GF_OK && !gf_topics[topic].is_reference && *count_out != wanted) {
+        return gf_fail(error, GF_E_CONFIG,
+                       "topic %s has %u partitions, and %u are needed: customer topics and the "
+                       "journal must have equally many; make a topic with as many partitions and "
+                       "copy its records there",
+                       gf_topics[topic].name, *count_out, wanted);
+    }
+    return rc;
+}
+
 enum gf_rc
-gf_feed_inputs(struct gf_source *source, uint32_t shard, uint32_t shard_count,
+gf_feed_inputs(struct gf_source *source, uint32_t shard, uint32_t shard_count, uint32_t stages,
                struct gf_batch_input *inputs_out, uint32_t *count_out, struct gf_error *error)
 {
     uint32_t count = 0;
-    for (int topic = 0; topic < GF_TOPIC_INPUT_COUNT; topic++) {
-        uint32_t partitions = 0;
+    const enum gf_stage stage = gf_stage_of(shard, shard_count);
+    for (int topic = 0; topic < GF_TOPIC_READ_COUNT; topic++) {
+        if (!gf_stage_reads(stages, stage, (enum gf_topic)topic)) {
+            continue;
+        }
+        uint32_t partitions = 0, first = 0;
         const enum gf_rc rc =
-            source->ops->partitions(source, (enum gf_topic)topic, &partitions, error);
+            topic_partitions(source, (enum gf_topic)topic, stages, shard_count, &partitions, error);
         if (rc != GF_OK) {
             return rc;
         }
-        const bool is_reference = gf_topics[topic].is_reference;
-        if (!is_reference && partitions != shard_count) {
-            return gf_fail(
-                error, GF_E_CONFIG,
-                "topic %s has %u partitions, the journal has %u: customer topics and "
-                "the journal must have "
-                "equally many; make a topic with as many partitions and copy its records there",
-                gf_topics[topic].name, partitions, shard_count);
-        }
-        for (uint32_t i = 0; i < (is_reference ? partitions : 1); i++) {
+        const uint32_t inputs =
+            gf_stage_input((enum gf_topic)topic, shard, shard_count, partitions, &first);
+        for (uint32_t i = 0; i < inputs; i++) {
             if (count == GF_MERGE_INPUT_COUNT_MAX) {
                 return gf_fail(error, GF_E_CONFIG, "more than %d input partitions for one shard",
                                GF_MERGE_INPUT_COUNT_MAX);
             }
-            inputs_out[count++] =
-                (struct gf_batch_input){.topic = topic, .partition = is_reference ? i : shard};
+            inputs_out[count++] = (struct gf_batch_input){.topic = topic, .partition = first + i};
         }
     }
     *count_out = count;

@@ -45,12 +45,14 @@ struct gf_feed {
 /* Bytes that the feed of a shard with `input_count` inputs needs. */
 size_t gf_feed_size(uint32_t input_count);
 
-/* The inputs of a shard: topics and partitions, in order of (topic, partition). Returns how many;
- * at most GF_MERGE_INPUT_COUNT_MAX. Errors: those of source->partitions; GF_E_CONFIG (customer
- * topics whose partition counts differ from `shard_count`; the message names both). */
+/* The inputs of a shard: the topics that its stage reads while `stages` are on, in order of (topic,
+ * partition). Returns how many; at most GF_MERGE_INPUT_COUNT_MAX. Errors: those of
+ * source->partitions; GF_E_CONFIG (customer topics whose partition counts differ from
+ * `shard_count`; the message names both). */
 GF_MUST_USE enum gf_rc gf_feed_inputs(struct gf_source *source, uint32_t shard,
-                                      uint32_t shard_count, struct gf_batch_input *inputs_out,
-                                      uint32_t *count_out, struct gf_error *error);
+                                      uint32_t shard_count, uint32_t stages,
+                                      struct gf_batch_input *inputs_out, uint32_t *count_out,
+                                      struct gf_error *error);
 
 /* `memory` is zero, aligned to 64. Positions are 0, ends 0. */
 void gf_feed_init(struct gf_feed *feed, void *memory, struct gf_source *source,

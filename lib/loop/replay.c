@@ -199,8 +199,9 @@ record_replay(struct replay *replay, const struct gf_journal *record, struct gf_
     struct gf_shard *shard = replay->shard;
     const struct gf_replay_options *options = replay->options;
     if (options->compare != NULL && !options->compare->is_open) {
-        const enum gf_rc rc = gf_compare_open(options->compare, shard->source, &shard->lookup,
-                                              shard->options.shard, error);
+        const enum gf_rc rc =
+            gf_compare_open(options->compare, shard->source, &shard->lookup, shard->options.shard,
+                            shard->options.shard_count, shard->options.stages, error);
         if (rc != GF_OK) {
             return rc;
         }

@@ -81,7 +81,7 @@ feed_make(struct gf_shard *shard, struct gf_error *error)
     struct gf_batch_input inputs[GF_MERGE_INPUT_COUNT_MAX];
     uint32_t count = 0;
     enum gf_rc rc = gf_feed_inputs(shard->source, shard->options.shard, shard->options.shard_count,
-                                   inputs, &count, error);
+                                   shard->options.stages, inputs, &count, error);
     if (rc != GF_OK) {
         return rc;
     }
@@ -191,7 +191,7 @@ effects_append(struct gf_shard *shard, struct gf_sink *sink, const struct gf_eff
     for (uint32_t i = 0; i < effects->count; i++) {
         const struct gf_effect *effect = &effects->items[i];
         const struct gf_output output = {.topic = (enum gf_topic)effect->topic,
-                                         .partition = shard->options.shard,
+                                         .partition = effect->partition,
                                          .timestamp = effect->time,
                                          .key = effect->key,
                                          .body = effect->body};
@@ -303,6 +303,12 @@ news_append(struct gf_shard *shard, struct gf_sink *sink, struct gf_error *error
     shard->must_configure = rc != GF_OK;
     shard->config_stored = false;
     return rc;
+}
+
+enum gf_stage
+gf_shard_stage(const struct gf_shard *shard)
+{
+    return gf_stage_of(shard->options.shard, shard->options.shard_count);
 }
 
 enum gf_rc

@@ -9,6 +9,7 @@
 #ifndef GF_LOOP_SHARD_H
 #define GF_LOOP_SHARD_H
 
+#include "codec/stage.h"
 #include "config/config.h"
 #include "config/zones.h"
 #include "engine/engine.h"
@@ -18,7 +19,9 @@
 #include "loop/stores.h"
 
 struct gf_shard_options {
-    uint32_t shard, shard_count;
+    uint32_t shard;       /* stage * shard_count + partition; its journal partition too */
+    uint32_t shard_count; /* of one stage */
+    uint32_t stages;      /* that are on: see codec/stage.h */
     bool is_arrival;
     uint32_t customers_max, timers_max;
     uint32_t batch_records;
@@ -99,6 +102,9 @@ void gf_shard_progress(const struct gf_shard *shard, int64_t *done_out, int64_t 
 const char *gf_shard_owner(const struct gf_shard *shard);
 
 /* ---- live ---- */
+
+/* The stage it is of. */
+enum gf_stage gf_shard_stage(const struct gf_shard *shard);
 
 /* Freezes the ends at what the source has now. */
 GF_MUST_USE enum gf_rc gf_shard_freeze(struct gf_shard *shard, struct gf_error *error);

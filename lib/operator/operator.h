@@ -10,6 +10,7 @@
 
 #include "base/civil.h"
 #include "base/param.h"
+#include "codec/stage.h"
 #include "feature/feature.h"
 #include "model/event.h"
 #include "state/entity.h"
@@ -21,8 +22,11 @@ struct gf_out;
 struct gf_view {
     struct gf_time now; /* event time of the event, or due time of the timer */
     struct gf_time shard_time;
-    struct gf_span entity;              /* customer id, or `tariff|area` */
-    const struct gf_features *features; /* NULL for a `tariff|area` */
+    struct gf_span entity;                     /* customer id, `tariff|area`, area or meter */
+    struct gf_span source;                     /* key of the event, where that is not the entity */
+    const struct gf_features *features;        /* of a customer, else NULL */
+    const struct gf_contract *contract_before; /* before the event, of a customer */
+    uint8_t *in_area;                          /* operator `area`'s mark of a customer */
     const struct gf_change
         *change;                /* what the event did to them; NULL for timers and tariff areas */
     const struct gf_zone *zone; /* of the customer's contract or the default; of the plan */
@@ -43,6 +47,9 @@ struct gf_operator {
          * while version is 1. */
         enum gf_rc (*migrate)(uint16_t version_from, void *state);
     } state;
+    /* Carries records from stage to stage: not configured by itself, runs when the stage does. */
+    bool is_carrier;
+    enum gf_stage stage; /* runs when this one does */
     const struct gf_param *params;
     uint32_t param_count;
     uint32_t params_size;
@@ -65,6 +72,10 @@ extern const uint32_t gf_operator_count;
 /* Emits a record of an output topic. `record` is that topic's struct with everything but its
  * lineage, which is filled in here; it is encoded at once. Errors (pass on): GF_E_FULL. */
 GF_MUST_USE enum gf_rc gf_out_emit(struct gf_out *out, enum gf_topic topic, void *record);
+
+/* Sends a record of an internal topic to the stage that reads it. Errors (pass on): GF_E_FULL. */
+GF_MUST_USE enum gf_rc gf_out_send(struct gf_out *out, enum gf_topic topic, struct gf_span key,
+                                   const void *record);
 
 /* Sets or moves the entity's timer `timer` (0..7) of this operator; a due time that is already past
  * fires right after the event. One due time for each timer number. */

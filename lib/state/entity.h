@@ -1,6 +1,6 @@
-/* Entity: a customer or a `tariff|area`, as one state record of 2,048 bytes. The bytes in memory
- * are the bytes in the store (little endian, no pointers). The engine owns the header; features and
- * operators own their parts. */
+/* Entity: a customer, a `tariff|area`, a grid area or a meter, as one state record of 2,048 bytes.
+ * The bytes in memory are the bytes in the store (little endian, no pointers). The engine owns the
+ * header; features and operators own their parts. */
 #ifndef GF_STATE_ENTITY_H
 #define GF_STATE_ENTITY_H
 
@@ -13,6 +13,8 @@ enum gf_entity_kind {
     GF_ENTITY_NONE,
     GF_ENTITY_CUSTOMER,
     GF_ENTITY_TARIFF_AREA,
+    GF_ENTITY_GRID_AREA, /* of the area stage: a transformer's district */
+    GF_ENTITY_METER,     /* of the intake stage */
     GF_ENTITY_KIND_COUNT
 };
 
@@ -26,7 +28,7 @@ struct gf_entity_header {
     uint8_t kind;      /* enum gf_entity_kind */
     uint8_t key_size;
     uint8_t key[GF_ENTITY_KEY_SIZE_MAX];
-    uint8_t operator_versions[8]; /* of each operator's state, by its place in the registry */
+    uint8_t operator_versions[8]; /* of each operator's state, by its place among its kind's */
 };
 static_assert(sizeof(struct gf_entity_header) == 56, "no padding: its bytes are checksummed");
 

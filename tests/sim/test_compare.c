@@ -120,7 +120,7 @@ static uint32_t
 output_count(const struct lab *lab)
 {
     uint32_t count = 0;
-    for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+    for (int topic = GF_TOPIC_READ_COUNT; topic < GF_TOPIC_COUNT; topic++) {
         count += topic == GF_TOPIC_JOURNAL ? 0 : lab_count(lab, (enum gf_topic)topic);
     }
     return count;
@@ -248,7 +248,7 @@ copy_but(struct lab *to, enum gf_topic topic, uint32_t index, bool twice)
     const struct gf_record *special = lab_record(&calm, topic, index);
     lab_open(to, config);
     lab_copy_inputs(to, &calm);
-    for (int i = GF_TOPIC_INPUT_COUNT; i < GF_TOPIC_COUNT; i++) {
+    for (int i = GF_TOPIC_READ_COUNT; i < GF_TOPIC_COUNT; i++) {
         for (uint32_t shard = 0; shard < calm.shard_count; shard++) {
             const struct gf_record *record = NULL;
             for (uint32_t k = 0;

@@ -8,15 +8,13 @@
 
 #include <cmocka.h>
 
-#include "codec/records.h"
+#include "codec/stage.h"
 #include "io/memory_map.h"
 #include "loop/feed.h"
 
-#define OUTPUT_ARENA_SIZE ((size_t)1 << 20)
-#define VALUE_SIZE_MAX    ((size_t)3 << 20)
-#define WALL_START_US     INT64_C(1893456000000000) /* 2030-01-01 */
-#define CUSTOMERS_MAX     8192
-#define TIMERS_MAX        8192
+#define WALL_START_US INT64_C(1893456000000000) /* 2030-01-01 */
+#define CUSTOMERS_MAX 8192
+#define TIMERS_MAX    8192
 
 /* Read once: there are hundreds of files, and they do not change. */
 static struct gf_zones zones;
@@ -79,7 +77,10 @@ lab_open(struct lab *lab, const char *config_text)
     lab->lookup = (struct gf_lookup){
         .context = lab->registry, .schemas = lookup_schemas, .resolve = lookup_resolve};
     lab->shard_count = (uint32_t)lab->config->partitions;
-    lab->log = gf_memory_log_new(lab->shard_count);
+    lab->stages = gf_config_stages(lab->config);
+    lab->shard_end = gf_stages_shard_end(lab->stages, lab->shard_count);
+    lab->shard_total = gf_stages_shard_count(lab->stages, lab->shard_count);
+    lab->log = gf_memory_log_new(lab->shard_count, lab->stages);
     lab->source = gf_memory_source_open(lab->log);
     lab->store = gf_memory_store_new();
 }
@@ -87,7 +88,7 @@ lab_open(struct lab *lab, const char *config_text)
 void
 lab_crash(struct lab *lab, struct gf_store *store)
 {
-    for (uint32_t i = 0; lab->shards != NULL && i < lab->shard_count; i++) {
+    for (uint32_t i = 0; lab->shards != NULL && i < lab->shard_end; i++) {
         gf_shard_free(lab->shards[i]);
     }
     free(lab->shards);
@@ -168,7 +169,7 @@ lab_add(struct lab *lab, enum gf_topic topic, const char *key, struct gf_time ti
 static uint32_t
 partition_count(const struct lab *lab, enum gf_topic topic)
 {
-    return gf_topics[topic].is_reference ? 1 : lab->shard_count;
+    return gf_stages_partitions(lab->stages, topic, lab->shard_count);
 }
 
 void
@@ -200,17 +201,25 @@ lab_input_count(const struct lab *lab)
 
 /* ---- running ---- */
 
+/* The number of the index-th shard. */
+static uint32_t
+id_of(const struct lab *lab, uint32_t index)
+{
+    return gf_stages_shard(lab->stages, lab->shard_count, index);
+}
+
 static enum gf_rc
 shards_make(struct lab *lab)
 {
     enum gf_rc rc = GF_OK;
     gf_memory_stores_init(&lab->stores, &lab->store);
-    lab->shards = calloc(lab->shard_count, sizeof(lab->shards[0]));
+    lab->shards = calloc(lab->shard_end, sizeof(lab->shards[0]));
     assert_non_null(lab->shards);
-    for (uint32_t i = 0; rc == GF_OK && i < lab->shard_count; i++) {
+    for (uint32_t i = 0; rc == GF_OK && i < lab->shard_total; i++) {
         const struct gf_shard_options options = {
-            .shard = i,
+            .shard = id_of(lab, i),
             .shard_count = lab->shard_count,
+            .stages = lab->stages,
             .is_arrival = lab->config->order == GF_CONFIG_ORDER_ARRIVAL,
             .customers_max = lab->customers_max,
             .timers_max = TIMERS_MAX,
@@ -225,8 +234,8 @@ shards_make(struct lab *lab)
             .reserve = gf_memory_reserve,
             .release = gf_memory_release,
         };
-        rc = gf_shard_new(&options, lab->source, &lab->lookup, &lab->stores.base, &lab->shards[i],
-                          &lab->error);
+        rc = gf_shard_new(&options, lab->source, &lab->lookup, &lab->stores.base,
+                          &lab->shards[id_of(lab, i)], &lab->error);
     }
     return rc;
 }
@@ -270,10 +279,13 @@ lab_run(struct lab *lab)
     if (rc != GF_OK) {
         return rc;
     }
-    static const uint32_t ids[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    uint32_t ids[GF_LIVE_SHARD_COUNT_MAX];
+    for (uint32_t i = 0; i < lab->shard_total; i++) {
+        ids[i] = id_of(lab, i);
+    }
     const struct gf_live_options options = {
         .shards = ids,
-        .shard_count = lab->shard_count,
+        .shard_count = lab->shard_total,
         .is_arrival = lab->config->order == GF_CONFIG_ORDER_ARRIVAL,
         .exit_at_end = true,
         .commit_interval = lab->config->commit.interval,
@@ -294,207 +306,9 @@ lab_replay(struct lab *lab)
     struct gf_replay_totals all;
     lab_crash(lab, gf_memory_store_new());
     enum gf_rc rc = shards_make(lab);
-    for (uint32_t i = 0; rc == GF_OK && i < lab->shard_count; i++) {
-        rc = gf_shard_replay(lab->shards[i], GF_TIME_NONE, GF_TIME_NONE, NULL, &all, &lab->error);
+    for (uint32_t i = 0; rc == GF_OK && i < lab->shard_total; i++) {
+        rc = gf_shard_replay(lab->shards[id_of(lab, i)], GF_TIME_NONE, GF_TIME_NONE, NULL, &all,
+                             &lab->error);
     }
     return rc;
-}
-
-/* ---- outputs ---- */
-
-uint32_t
-lab_count(const struct lab *lab, enum gf_topic topic)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < partition_count(lab, topic); i++) {
-        count += gf_memory_log_count(lab->log, topic, i);
-    }
-    return count;
-}
-
-const struct gf_record *
-lab_record(const struct lab *lab, enum gf_topic topic, uint32_t index)
-{
-    for (uint32_t i = 0; i < partition_count(lab, topic); i++) {
-        const uint32_t count = gf_memory_log_count(lab->log, topic, i);
-        if (index < count) {
-            return gf_memory_log_get(lab->log, topic, i, index);
-        }
-        index -= count;
-    }
-    return NULL;
-}
-
-static void
-record_decode(const struct gf_record *record, void *out)
-{
-    static uint64_t memory[OUTPUT_ARENA_SIZE / sizeof(uint64_t)];
-    struct gf_arena arena = gf_arena_of(memory, sizeof(memory));
-    struct gf_reader reader = gf_reader_of(record->value);
-    assert_false(record->is_framed);
-    assert_int_equal(gf_topics[record->topic].decode(&reader, &arena, out), GF_OK);
-    assert_ptr_equal(reader.at, reader.end);
-}
-
-void
-lab_get(const struct lab *lab, enum gf_topic topic, uint32_t index, void *out)
-{
-    const struct gf_record *record = lab_record(lab, topic, index);
-    assert_non_null(record);
-    record_decode(record, out);
-}
-
-struct gf_tally
-lab_tally(const struct lab *lab)
-{
-    struct gf_tally total = {0};
-    for (uint32_t i = 0; i < lab->shard_count; i++) {
-        const struct gf_tally *tally = gf_shard_tally(lab->shards[i]);
-        total.records += tally->records;
-        total.processed += tally->processed;
-        total.filtered += tally->filtered;
-        total.late += tally->late;
-        total.dead += tally->dead;
-        total.effects += tally->effects;
-    }
-    return total;
-}
-
-/* The record's bytes with the batch's number taken out. */
-static struct gf_span
-batch_blot(const struct gf_record *record, uint8_t *out, size_t size)
-{
-    static _Alignas(8) uint8_t body[4096];
-    const struct gf_topic_info *topic = &gf_topics[record->topic];
-    assert_true(topic->type->size <= sizeof(body));
-    record_decode(record, body);
-    if (record->topic == GF_TOPIC_DEAD_LETTERS) {
-        ((struct gf_dead_letter *)(void *)body)->batch = 0;
-    }
-    for (uint32_t i = 0; i < topic->type->field_count; i++) {
-        const struct gf_field *field = &topic->type->fields[i];
-        if (strcmp(field->name, "lineage") == 0) {
-            ((struct gf_lineage *)(void *)(body + field->offset))->batch = 0;
-        }
-    }
-    struct gf_writer writer = gf_writer_of(out, size);
-    topic->encode(&writer, body);
-    assert_false(writer.overflowed);
-    return gf_span_of(out, gf_writer_size(&writer));
-}
-
-static bool
-is_same_record(const struct gf_record *a, const struct gf_record *b, enum lab_lineage lineage)
-{
-    static uint8_t bytes_a[VALUE_SIZE_MAX], bytes_b[VALUE_SIZE_MAX];
-    if (a == NULL || b == NULL || a->timestamp.us != b->timestamp.us || a->has_key != b->has_key ||
-        !gf_span_equal(a->key, b->key)) {
-        return false;
-    }
-    return lineage == LAB_LINEAGE_SAME ? gf_span_equal(a->value, b->value)
-                                       : gf_span_equal(batch_blot(a, bytes_a, sizeof(bytes_a)),
-                                                       batch_blot(b, bytes_b, sizeof(bytes_b)));
-}
-
-void
-lab_assert_same_outputs(const struct lab *a, const struct lab *b, enum lab_lineage lineage)
-{
-    assert_int_equal(a->shard_count, b->shard_count);
-    for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
-        for (uint32_t i = 0; topic != GF_TOPIC_JOURNAL && i < a->shard_count; i++) {
-            const uint32_t count_a = gf_memory_log_count(a->log, (enum gf_topic)topic, i);
-            const uint32_t count_b = gf_memory_log_count(b->log, (enum gf_topic)topic, i);
-            for (uint32_t k = 0; k < count_a || k < count_b; k++) {
-                if (!is_same_record(gf_memory_log_get(a->log, (enum gf_topic)topic, i, k),
-                                    gf_memory_log_get(b->log, (enum gf_topic)topic, i, k),
-                                    lineage)) {
-                    fail_msg("%s partition %u: record %u differs (%u and %u records)",
-                             gf_topics[topic].name, i, k, count_a, count_b);
-                }
-            }
-        }
-    }
-}
-
-/* ---- the state ---- */
-
-struct block_hash {
-    struct gf_digest digest;
-    uint64_t count;
-};
-
-static enum gf_rc
-block_take(void *context, const struct gf_store_block *block, struct gf_error *error)
-{
-    (void)error;
-    struct block_hash *hash = context;
-    gf_digest_extend(&hash->digest, &block->kind, sizeof(block->kind));
-    gf_digest_extend(&hash->digest, &block->key.size, sizeof(block->key.size));
-    gf_digest_extend(&hash->digest, block->key.data, block->key.size);
-    gf_digest_extend(&hash->digest, block->bytes.data, block->bytes.size);
-    hash->count++;
-    return GF_OK;
-}
-
-static struct block_hash
-slice_hash(struct gf_store *store, uint32_t shard, uint32_t slice)
-{
-    struct gf_error error = {{0}};
-    struct block_hash hash = {.digest = gf_digest_of("", 0)};
-    assert_int_equal(store->ops->scan(store, shard, slice, block_take, &hash, &error), GF_OK);
-    return hash;
-}
-
-void
-lab_assert_same_state(const struct lab *a, const struct lab *b)
-{
-    struct gf_error error = {{0}};
-    for (uint32_t shard = 0; shard < a->shard_count; shard++) {
-        struct gf_slice_meta metas_a[GF_SLICE_COUNT], metas_b[GF_SLICE_COUNT];
-        assert_int_equal(a->store->ops->metas(a->store, shard, metas_a, &error), GF_OK);
-        assert_int_equal(b->store->ops->metas(b->store, shard, metas_b, &error), GF_OK);
-        for (uint32_t slice = 0; slice < GF_SLICE_COUNT; slice++) {
-            const struct block_hash hash_a = slice_hash(a->store, shard, slice);
-            const struct block_hash hash_b = slice_hash(b->store, shard, slice);
-            if (memcmp(metas_a[slice].digest.bytes, metas_b[slice].digest.bytes, GF_DIGEST_SIZE) !=
-                    0 ||
-                metas_a[slice].entity_count != metas_b[slice].entity_count ||
-                hash_a.count != hash_b.count ||
-                memcmp(hash_a.digest.bytes, hash_b.digest.bytes, GF_DIGEST_SIZE) != 0) {
-                fail_msg("shard %u slice %u: digests %s, blocks %s (%u and %u of them), entities "
-                         "%u and %u",
-                         shard, slice,
-                         memcmp(metas_a[slice].digest.bytes, metas_b[slice].digest.bytes,
-                                GF_DIGEST_SIZE) == 0
-                             ? "equal"
-                             : "differ",
-                         memcmp(hash_a.digest.bytes, hash_b.digest.bytes, GF_DIGEST_SIZE) == 0
-                             ? "equal"
-                             : "differ",
-                         (unsigned)hash_a.count, (unsigned)hash_b.count,
-                         (unsigned)metas_a[slice].entity_count,
-                         (unsigned)metas_b[slice].entity_count);
-            }
-        }
-    }
-}
-
-void
-lab_assert_conserved(const struct lab *lab)
-{
-    for (uint32_t i = 0; i < lab->shard_count; i++) {
-        const struct gf_tally *tally = gf_shard_tally(lab->shards[i]);
-        const struct gf_feed *feed = gf_shard_feed(lab->shards[i]);
-        int64_t taken = 0;
-        assert_int_equal(tally->records,
-                         tally->processed + tally->filtered + tally->late + tally->dead);
-        for (uint32_t k = 0; k < feed->input_count; k++) {
-            const struct gf_batch_input *input = &feed->inputs[k].range;
-            assert_int_equal(
-                input->count,
-                gf_memory_log_count(lab->log, (enum gf_topic)input->topic, input->partition));
-            taken += input->count;
-        }
-        assert_int_equal(tally->records, taken);
-    }
 }

@@ -23,9 +23,11 @@ struct lab {
     struct gf_memory_log *log;
     struct gf_source *source;
     struct gf_store *store;
-    struct gf_memory_stores stores; /* hands out `store` */
-    struct gf_shard **shards;       /* NULL until a run, and after a crash */
-    uint32_t shard_count, customers_max;
+    struct gf_memory_stores stores;      /* hands out `store` */
+    struct gf_shard **shards;            /* by number; NULL until a run, and after a crash */
+    uint32_t shard_count, customers_max; /* shards of one stage */
+    uint32_t shard_end, shard_total; /* of all stages: numbers are below it; how many there are */
+    uint32_t stages;
     struct lab_clock clock;
     struct gf_zones zones;        /* its version may be changed between a crash and a run */
     bool accept_refold;           /* of the next start */

@@ -81,7 +81,7 @@ uint32_t
 lab_journal_assert_conserved(const struct lab *lab)
 {
     uint32_t batches = 0;
-    for (uint32_t shard = 0; shard < lab->shard_count; shard++) {
+    for (uint32_t shard = 0; shard < lab->shard_end; shard++) {
         struct place place = {.lab = lab, .shard = shard};
         const struct gf_record *record = NULL;
         for (uint32_t i = 0;
@@ -146,7 +146,7 @@ lab_journal_copy_as_version(struct lab *to, const struct lab *from, int32_t fold
 {
     lab_copy_inputs(to, from);
     for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
-        for (uint32_t shard = 0; shard < from->shard_count; shard++) {
+        for (uint32_t shard = 0; shard < from->shard_end; shard++) {
             struct config_copy config = {.size = 0};
             const struct gf_record *record = NULL;
             for (uint32_t i = 0;

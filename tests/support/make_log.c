@@ -1,16 +1,17 @@
-/* make_log PATH SEED CUSTOMERS DAYS PARTITIONS: a folder log with the world of lab_world.h and its
- * trouble, for tests that run the program itself. */
+/* make_log PATH SEED CUSTOMERS DAYS PARTITIONS [stages]: a folder log with the world of lab_world.h
+ * and its trouble, or with that of stage_world.h, for tests that run the program itself. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "codec/records.h"
 #include "io/folder.h"
-#include "lab_world.h"
+#include "stage_world.h"
 
 static int
 complain(const struct gf_error *error)
@@ -38,8 +39,9 @@ inputs_write(const struct lab *lab, struct gf_folder_writer *writer, struct gf_e
 int
 main(int argc, char **argv)
 {
-    if (argc != 6) {
-        fprintf(stderr, "usage: make_log PATH SEED CUSTOMERS DAYS PARTITIONS\n");
+    const bool has_stages = argc == 7 && strcmp(argv[6], "stages") == 0;
+    if (argc != 6 && !has_stages) {
+        fprintf(stderr, "usage: make_log PATH SEED CUSTOMERS DAYS PARTITIONS [stages]\n");
         return 64;
     }
     const struct lab_world world = {.seed = strtoull(argv[2], NULL, 10),
@@ -48,10 +50,19 @@ main(int argc, char **argv)
                                     .interval_s = 3600,
                                     .has_trouble = true};
     char config[64];
-    snprintf(config, sizeof(config), "partitions: %s\n", argv[5]);
+    snprintf(config, sizeof(config), "partitions: %s\n%s", argv[5], has_stages ? STAGE_CONFIG : "");
     struct lab lab;
     lab_open(&lab, config);
-    lab_world_add(&lab, &world);
+    if (has_stages) {
+        const struct stage_world stages = {.seed = world.seed,
+                                           .customers = world.customers,
+                                           .areas = 3,
+                                           .days = world.days,
+                                           .interval_s = world.interval_s};
+        stage_world_add(&lab, &stages);
+    } else {
+        lab_world_add(&lab, &world);
+    }
     const struct gf_folder_options options = {
         .path = argv[1], .partitions = lab.shard_count, .no_sync = true};
     struct gf_folder_writer *writer = NULL;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/records.h"
+#include "codec/stage.h"
 
 #define CALL_COUNT 4
 
@@ -100,11 +100,11 @@ record_copy(const struct gf_record *record)
 }
 
 struct gf_memory_log *
-gf_memory_log_new(uint32_t partitions)
+gf_memory_log_new(uint32_t partitions, uint32_t stages)
 {
     struct gf_memory_log *log = take(sizeof *log);
     for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
-        log->counts[topic] = gf_topics[topic].is_reference ? 1 : partitions;
+        log->counts[topic] = gf_stages_partitions(stages, (enum gf_topic)topic, partitions);
         log->partitions[topic] = take(log->counts[topic] * sizeof *log->partitions[topic]);
     }
     return log;

@@ -9,9 +9,9 @@
 
 struct gf_memory_log;
 
-/* `partitions` of every topic but the reference topics, which have one. Ends the process when there
+/* Topics as they are with these stages: see codec/stage.h. Ends the process when there
  * is no memory. */
-struct gf_memory_log *gf_memory_log_new(uint32_t partitions);
+struct gf_memory_log *gf_memory_log_new(uint32_t partitions, uint32_t stages);
 void gf_memory_log_free(
     struct gf_memory_log *log); /* accepts NULL; close sources and sinks before */
 

@@ -287,21 +287,31 @@ static void
 test_topics(void **state)
 {
     (void)state;
-    assert_int_equal(GF_TOPIC_INPUT_COUNT, 9);
+    assert_int_equal(GF_TOPIC_INPUT_COUNT, 11);
+    assert_int_equal(GF_TOPIC_READ_COUNT, 13);
     for (int t = 0; t < GF_TOPIC_COUNT; t++) {
         const struct gf_topic_info *const topic = &gf_topics[t];
         assert_int_equal(gf_topic_find(topic->name), t);
         assert_int_equal(topic->is_input, t < GF_TOPIC_INPUT_COUNT);
-        assert_true(!topic->is_input || topic->rank == t);
+        assert_int_equal(topic->is_internal, t >= GF_TOPIC_INPUT_COUNT && t < GF_TOPIC_READ_COUNT);
+        assert_true(t >= GF_TOPIC_READ_COUNT || topic->rank == t);
         assert_true(!topic->is_reference ||
                     (topic->is_input && strcmp(topic->key, "reference") == 0));
-        assert_int_equal(topic->schema_id, t + 1);
+        for (int other = 0; other < t; other++) {
+            assert_int_not_equal(topic->schema_id, gf_topics[other].schema_id);
+        }
         assert_true(topic->fingerprint == gf_rabin64(topic->canonical, strlen(topic->canonical)));
         assert_true(topic->type->size <= GF_RECORD_STRUCT_SIZE_MAX);
         assert_null(strchr(topic->canonical, ' '));
     }
     assert_int_equal(gf_topic_find("meter.reading"), -1);
     assert_string_equal(gf_topics[GF_TOPIC_METER_READINGS].name, "meter.readings");
+    /* These are in logs. */
+    assert_int_equal(gf_topics[GF_TOPIC_METER_READINGS].schema_id, 9);
+    assert_int_equal(gf_topics[GF_TOPIC_ARREARS_ALERTS].schema_id, 10);
+    assert_int_equal(gf_topics[GF_TOPIC_JOURNAL].schema_id, 14);
+    assert_int_equal(gf_topics[GF_TOPIC_AREA_TOTALS].schema_id, 16);
+    assert_int_equal(gf_topics[GF_TOPIC_AREA_BALANCE].schema_id, 20);
     assert_string_equal(gf_reading_kind_name(GF_READING_KIND_REGISTER), "REGISTER");
     assert_string_equal(gf_reading_kind_name(GF_READING_KIND_COUNT), "UNKNOWN");
     assert_string_equal(gf_reading_kind_name(-1), "UNKNOWN");

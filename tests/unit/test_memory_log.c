@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "codec/records.h"
+#include "codec/stage.h"
 #include "folder_log.h"
 #include "loop/commit.h"
 #include "memory_log.h"
@@ -26,7 +26,7 @@ reads_what_was_added(void **state)
 {
     (void)state;
     struct gf_error error = {{0}};
-    struct gf_memory_log *log = gf_memory_log_new(2);
+    struct gf_memory_log *log = gf_memory_log_new(2, GF_STAGES_CUSTOMER);
     struct gf_source *source = gf_memory_source_open(log);
     for (int64_t i = 0; i < 10; i++) {
         struct gf_record record = reading_of(1, i);
@@ -67,7 +67,7 @@ commits_and_fails_on_command(void **state)
 {
     (void)state;
     struct gf_error error = {{0}};
-    struct gf_memory_log *log = gf_memory_log_new(4);
+    struct gf_memory_log *log = gf_memory_log_new(4, GF_STAGES_CUSTOMER);
     struct gf_sink *sink = gf_memory_sink_open(log);
     assert_ok(sink->ops->begin(sink, &error));
     assert_int_equal(append(sink, 0), GF_OK);

@@ -35,8 +35,8 @@ batch_take(struct sim *sim, uint32_t shard, const struct gf_journal *record)
     struct sim_journal_place *place = &sim->places[shard];
     const struct gf_tally *tally = &record->tally;
     if (record->batch != place->batch + 1) {
-        sim_fail(sim, "shard %u: batch %" PRId64 " is committed after batch %" PRId64 " (P1)", shard,
-                 record->batch, place->batch);
+        sim_fail(sim, "shard %u: batch %" PRId64 " is committed after batch %" PRId64 " (P1)",
+                 shard, record->batch, place->batch);
         return;
     }
     int64_t count = 0;

@@ -1,4 +1,5 @@
-/* The broker: partitions, transactional ids, markers that reach each partition at their own time. */
+/* The broker: partitions, transactional ids, markers that reach each partition at their own time.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,8 +131,8 @@ stable_move(struct sim_part *part)
 {
     int64_t stable = part->count;
     for (uint32_t i = 0; i < SIM_INSTANCES_MAX; i++) {
-        stable = part->open_from[i] >= 0 && part->open_from[i] < stable ? part->open_from[i]
-                                                                        : stable;
+        stable =
+            part->open_from[i] >= 0 && part->open_from[i] < stable ? part->open_from[i] : stable;
     }
     part->stable = (uint32_t)stable;
 }

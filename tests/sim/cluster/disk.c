@@ -33,7 +33,8 @@ disk_get(struct gf_store *store, uint32_t shard, const uint32_t *slices,
     return inner(store)->ops->get(inner(store), shard, slices, wanted, count, found_out, error);
 }
 
-/* Nothing that is not committed may ever be in a store: at this very moment, not only at the end. */
+/* Nothing that is not committed may ever be in a store: at this very moment, not only at the end.
+ */
 static enum gf_rc
 disk_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice,
                const struct gf_slice_meta *meta, const struct gf_store_block *blocks,
@@ -45,7 +46,8 @@ disk_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice,
         sim_pass(disk->instance, sim_delay(sim, 200, 100, GF_US_PER_S));
     }
     if (meta->batch > sim->places[shard].decided) {
-        sim_fail(sim, "%s writes slice %u of shard %u at batch %lld, but only %lld is committed (P3)",
+        sim_fail(sim,
+                 "%s writes slice %u of shard %u at batch %lld, but only %lld is committed (P3)",
                  disk->instance->name, slice, shard, (long long)meta->batch,
                  (long long)sim->places[shard].decided);
     }
@@ -141,10 +143,8 @@ stores_condemn(struct gf_stores *stores, uint32_t shard, const char *why, struct
 void
 sim_disks_open(struct sim_instance *instance)
 {
-    static const struct gf_stores_ops ops = {.name = "simulated",
-                                             .open = stores_open,
-                                             .close = stores_close,
-                                             .condemn = stores_condemn};
+    static const struct gf_stores_ops ops = {
+        .name = "simulated", .open = stores_open, .close = stores_close, .condemn = stores_condemn};
     instance->stores.ops = &ops;
     for (uint32_t i = 0; i < instance->sim->shard_count; i++) {
         instance->disks[i] = (struct sim_disk){.base = {.ops = &disk_ops},
@@ -181,7 +181,8 @@ block_pick(void *context, const struct gf_store_block *block, struct gf_error *e
 {
     (void)error;
     struct pick *pick = context;
-    if (!pick->is_found && block->kind != GF_BLOCK_TIMERS && pick->left-- == 0 && block->key.size <= sizeof(pick->key)) {
+    if (!pick->is_found && block->kind != GF_BLOCK_TIMERS && pick->left-- == 0 &&
+        block->key.size <= sizeof(pick->key)) {
         pick->is_found = true;
         pick->kind = block->kind;
         pick->key_size = block->key.size;

@@ -17,9 +17,9 @@
 #ifdef HAS_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
-#define SWITCH_START(save, stack, size)    __sanitizer_start_switch_fiber(save, stack, size)
-#define SWITCH_FINISH(saved, stack, size)  __sanitizer_finish_switch_fiber(saved, stack, size)
-#define STACK_UNPOISON(stack, size)        __asan_unpoison_memory_region(stack, size)
+#define SWITCH_START(save, stack, size)   __sanitizer_start_switch_fiber(save, stack, size)
+#define SWITCH_FINISH(saved, stack, size) __sanitizer_finish_switch_fiber(saved, stack, size)
+#define STACK_UNPOISON(stack, size)       __asan_unpoison_memory_region(stack, size)
 #else
 #define SWITCH_START(save, stack, size)   ((void)0)
 #define SWITCH_FINISH(saved, stack, size) ((void)0)

@@ -10,9 +10,9 @@
 #include <ucontext.h>
 
 struct fiber {
-    ucontext_t first;     /* how it begins */
-    jmp_buf at, resumer;  /* where it was left; who resumed it */
-    void *stack;          /* kept for the next function */
+    ucontext_t first;    /* how it begins */
+    jmp_buf at, resumer; /* where it was left; who resumed it */
+    void *stack;         /* kept for the next function */
     void (*run)(void *context);
     void *context;
     bool is_begun, is_done;

@@ -40,8 +40,7 @@ outputs_compare(struct sim *sim, enum gf_topic topic, uint32_t shard)
     while ((entry = committed_next(part, &at)) != NULL) {
         if (count >= wanted ||
             !is_same(entry->record, gf_memory_log_get(log, topic, shard, count))) {
-            sim_fail(sim,
-                     "%s/%u: output %u is not that of an undisturbed run, which has %u (P2)",
+            sim_fail(sim, "%s/%u: output %u is not that of an undisturbed run, which has %u (P2)",
                      gf_topics[topic].name, shard, count, wanted);
             return;
         }
@@ -52,7 +51,8 @@ outputs_compare(struct sim *sim, enum gf_topic topic, uint32_t shard)
     }
 }
 
-/* Each journal record came with its effects: they are visible if and only if it is, in its order. */
+/* Each journal record came with its effects: they are visible if and only if it is, in its order.
+ */
 static void
 steps_compare(struct sim *sim, uint32_t shard)
 {
@@ -231,7 +231,8 @@ offsets_check(struct sim *sim, uint32_t shard)
     for (uint32_t i = 0; i < place->input_count; i++) {
         const uint32_t at = (uint32_t)place->topic[i] * SIM_SHARDS_MAX + place->partition[i];
         if (!gf_topics[place->topic[i]].is_reference && sim->offsets[at].offset != place->to[i]) {
-            sim_fail(sim, "%s/%u: the group's offset is %" PRId64 ", the journal's %" PRId64 " (P5)",
+            sim_fail(sim,
+                     "%s/%u: the group's offset is %" PRId64 ", the journal's %" PRId64 " (P5)",
                      gf_topics[place->topic[i]].name, place->partition[i], sim->offsets[at].offset,
                      place->to[i]);
         }

@@ -80,8 +80,7 @@ rebalance_end(struct sim *sim)
     group->generation++;
     for (uint32_t shard = 0; shard < sim->shard_count; shard++) {
         const int before = group->owner[shard];
-        const bool stays =
-            before >= 0 && group->members[before].is_there && sim_below(sim, 3) != 0;
+        const bool stays = before >= 0 && group->members[before].is_there && sim_below(sim, 3) != 0;
         if (!stays) {
             group->owner[shard] = count == 0 ? -1 : (int)there[sim_below(sim, count)];
         }
@@ -153,8 +152,7 @@ static void
 assigned(struct sim_group *group, struct gf_group_event *event)
 {
     const struct sim_group_state *state = &group->instance->sim->group;
-    group->fence =
-        (struct sim_fence){.generation = state->generation, .member = group->member};
+    group->fence = (struct sim_fence){.generation = state->generation, .member = group->member};
     *event = (struct gf_group_event){.kind = GF_GROUP_ASSIGNED,
                                      .generation = state->generation,
                                      .shards = group->shards,

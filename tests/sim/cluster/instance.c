@@ -9,7 +9,8 @@
 /* ---- memory ----
  *
  * The shards of an instance that died are taken back in order: gf_shard_free gives back everything
- * they have. Blocks are kept for the next, since asking the system for them costs more than a run. */
+ * they have. Blocks are kept for the next, since asking the system for them costs more than a run.
+ */
 
 #define POOL_MAX 64
 
@@ -54,8 +55,10 @@ instance_shard_options(const struct sim *sim, uint32_t shard)
     return (struct gf_shard_options){
         .shard = shard,
         .shard_count = sim->shard_count,
+        .stages = GF_STAGES_CUSTOMER,
         .is_arrival = sim->world->is_arrival,
-        .customers_max = sim->seed % 2 == 0 ? 256 : 12 * 1024, /* 256: memory is always nearly full */
+        .customers_max =
+            sim->seed % 2 == 0 ? 256 : 12 * 1024, /* 256: memory is always nearly full */
         .timers_max = 1024,
         .batch_records = (uint32_t)lab->config->batch_records,
         .sweep_records = lab->config->sweep.records,
@@ -278,7 +281,8 @@ instance_step(struct sim_instance *instance)
         sim->crashes++;
         sim_disks_crash(instance);
     }
-    const int64_t away = (int64_t)sim_below(sim, sim_below(sim, 3) == 0 ? 30 * GF_US_PER_S : GF_US_PER_S);
+    const int64_t away =
+        (int64_t)sim_below(sim, sim_below(sim, 3) == 0 ? 30 * GF_US_PER_S : GF_US_PER_S);
     sim_event(sim, sim->now_us + away, (struct sim_event){.run = start, .who = instance});
 }
 

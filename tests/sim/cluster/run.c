@@ -6,9 +6,9 @@
 #include "loop/fault.h"
 #include "sim.h"
 
-#define WORLDS_MAX    24
-#define TICK_US       (200 * 1000)
-#define PATIENCE_US   (900 * GF_US_PER_S) /* of calm: what is not done by then is never done */
+#define WORLDS_MAX  24
+#define TICK_US     (200 * 1000)
+#define PATIENCE_US (900 * GF_US_PER_S) /* of calm: what is not done by then is never done */
 
 static struct sim_world *worlds[WORLDS_MAX];
 static struct sim sim_static; /* one at a time: it is large */
@@ -108,7 +108,8 @@ is_settled(const struct sim *sim)
         for (uint32_t shard = 0; shard < sim->shard_count; shard++) {
             owned += sim_owner(sim, shard) == i;
         }
-        is = is && instance->state == SIM_UP && !instance->is_paused && instance->status.live == owned &&
+        is = is && instance->state == SIM_UP && !instance->is_paused &&
+             instance->status.live == owned &&
              (sim->is_fixed || (member->is_there && member->told == sim->group.generation &&
                                 instance->status.generation == sim->group.generation));
     }

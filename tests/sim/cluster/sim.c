@@ -90,8 +90,7 @@ next_instance(struct sim *sim)
                 next = instance;
             }
         }
-        if (sim->event_count > 0 &&
-            (next == NULL || sim->events[0].due_us <= next->ready_us)) {
+        if (sim->event_count > 0 && (next == NULL || sim->events[0].due_us <= next->ready_us)) {
             const struct sim_event event = event_take(sim);
             sim->now_us = event.due_us > sim->now_us ? event.due_us : sim->now_us;
             event.run(sim, &event);

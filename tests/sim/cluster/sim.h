@@ -1,5 +1,5 @@
-/* Simulation of a cluster: instances that run the real loop (gf_live_run), each on a fiber, over one
- * simulated broker, disks and clock, in one process and one thread. Every call that an instance
+/* Simulation of a cluster: instances that run the real loop (gf_live_run), each on a fiber, over
+ * one simulated broker, disks and clock, in one process and one thread. Every call that an instance
  * makes into the simulation may let others run, take long, fail as a service fails, or be the last
  * one. All of it is drawn from a seed, so a seed replays a failure.
  *
@@ -141,9 +141,9 @@ struct sim_event {
 struct sim_weather {
     uint32_t crash, pause, stop; /* of calls */
     uint32_t slow_marker, slow_send, lost_send, txn_error, commit_trouble, read_error; /* of such */
-    uint32_t rebalance;    /* of group ticks */
+    uint32_t rebalance;                        /* of group ticks */
     uint32_t machine, disk_lost, disk_damaged; /* of crashes */
-    uint32_t linger;       /* of appends are sent at once, the others at the flush */
+    uint32_t linger; /* of appends are sent at once, the others at the flush */
     uint32_t clock_jump;
 };
 
@@ -186,7 +186,7 @@ struct sim {
     struct sim_part parts[GF_TOPIC_COUNT][SIM_SHARDS_MAX];
     struct sim_offset offsets[SIM_OFFSETS_MAX];
     struct sim_group_state group;
-    struct sim_sink *sinks;  /* all ever opened */
+    struct sim_sink *sinks; /* all ever opened */
     struct sim_group *groups;
     struct sim_chunk *chunks; /* records */
     uint32_t step_count;

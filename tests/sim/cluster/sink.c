@@ -95,8 +95,7 @@ send(struct sim_sink *sink, struct waiting *waiting)
 {
     struct sim *sim = sink->sim;
     int64_t *last = &sink->last_us[waiting->record->topic][waiting->record->partition];
-    const int64_t due =
-        sim->now_us + sim_delay(sim, 2000, sim->weather.slow_send, 4 * GF_US_PER_S);
+    const int64_t due = sim->now_us + sim_delay(sim, 2000, sim->weather.slow_send, 4 * GF_US_PER_S);
     waiting->due_us = due > *last ? due : *last;
     *last = waiting->due_us;
     sim_event(sim, waiting->due_us, (struct sim_event){.run = land, .who = sink});
@@ -171,9 +170,8 @@ sink_append(struct gf_sink *base, const struct gf_output *output, struct gf_erro
         }
     }
     struct waiting *waiting = &sink->waiting[sink->count++];
-    *waiting = (struct waiting){.record = broker_copy(sim, output),
-                                .step = step_of(sink, output),
-                                .due_us = UNSENT_US};
+    *waiting = (struct waiting){
+        .record = broker_copy(sim, output), .step = step_of(sink, output), .due_us = UNSENT_US};
     if (sim->weather.linger > 0 && sim_below(sim, sim->weather.linger) == 0) {
         for (uint32_t i = sink->first; i < sink->count; i++) {
             if (sink->waiting[i].record != NULL && sink->waiting[i].due_us == UNSENT_US) {
@@ -272,9 +270,7 @@ commit_trouble(struct sim_sink *sink, struct gf_error *error)
     case 3: /* the request comes later than anybody waits */
         SIM_TRACE(sim, "%s: its commit is late", sink->instance->name);
         sim_event(sim, sim->now_us + (int64_t)sim_below(sim, 3 * GF_US_PER_S),
-                  (struct sim_event){.run = end_late,
-                                     .a = sink->index,
-                                     .b = sink->epoch});
+                  (struct sim_event){.run = end_late, .a = sink->index, .b = sink->epoch});
         break;
     default: /* the service says so itself */
         SIM_TRACE(sim, "%s: its commit is refused", sink->instance->name);

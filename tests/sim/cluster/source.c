@@ -18,7 +18,9 @@ sim_input_end(const struct sim *sim, enum gf_topic topic, uint32_t partition)
     if (!sim->world->is_arrival) {
         return count;
     }
-    const int64_t whole_us = (int64_t)(1 + gf_random_below(sim->seed, 3, (uint64_t)topic * 8 + partition, 30)) * GF_US_PER_S;
+    const int64_t whole_us =
+        (int64_t)(1 + gf_random_below(sim->seed, 3, (uint64_t)topic * 8 + partition, 30)) *
+        GF_US_PER_S;
     return sim->now_us >= whole_us ? count : count * sim->now_us / whole_us;
 }
 
@@ -104,8 +106,8 @@ stable_read(const struct sim_part *part, int64_t offset, int64_t end, struct gf_
 
 static enum gf_rc
 source_read(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t offset,
-            int64_t end, struct gf_duration wait, struct gf_record *records_out,
-            uint32_t count_max, uint32_t *count_out, int64_t *next_out, struct gf_error *error)
+            int64_t end, struct gf_duration wait, struct gf_record *records_out, uint32_t count_max,
+            uint32_t *count_out, int64_t *next_out, struct gf_error *error)
 {
     struct sim_instance *instance = instance_of(source);
     struct sim *sim = instance->sim;
@@ -122,13 +124,13 @@ source_read(struct gf_source *source, enum gf_topic topic, uint32_t partition, i
     }
     count_max = rough < 3 && count_max > 3 ? 3 : count_max;
     if (topic >= GF_TOPIC_INPUT_COUNT) {
-        *count_out = stable_read(&sim->parts[topic][partition], offset, end, records_out,
-                                 count_max, next_out);
+        *count_out = stable_read(&sim->parts[topic][partition], offset, end, records_out, count_max,
+                                 next_out);
     } else {
         const int64_t there = sim_input_end(sim, topic, partition);
         while (*count_out < count_max && *next_out < end && *next_out < there) {
-            records_out[(*count_out)++] = *gf_memory_log_get(sim->world->lab.log, topic, partition,
-                                                             (uint32_t)(*next_out)++);
+            records_out[(*count_out)++] =
+                *gf_memory_log_get(sim->world->lab.log, topic, partition, (uint32_t)(*next_out)++);
         }
     }
     if (*next_out == offset) {

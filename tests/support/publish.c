@@ -15,6 +15,7 @@
 
 #include "base/civil.h"
 #include "codec/records.h"
+#include "codec/stage.h"
 #include "codec/wire.h"
 #include "io/folder.h"
 #include "io/registry.h"
@@ -103,6 +104,9 @@ inputs_open(struct publish *publish)
     publish->inputs = calloc(INPUT_COUNT_MAX, sizeof(*publish->inputs));
     for (int topic = 0; topic < GF_TOPIC_INPUT_COUNT; topic++) {
         uint32_t partitions = 0;
+        if (!gf_stages_use(GF_STAGES_CUSTOMER, (enum gf_topic)topic)) {
+            continue;
+        }
         expect(publish->source->ops->partitions(publish->source, (enum gf_topic)topic, &partitions,
                                                 &error),
                &error, gf_topics[topic].name);

@@ -9,6 +9,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "codec/records.h"
+#include "codec/stage.h"
 #include "codec/wire.h"
 #include "io/folder.h"
 #include "topic_reader.h"
@@ -84,7 +85,10 @@ static void
 ends_ask(struct group *group, const char *brokers)
 {
     rd_kafka_t *handle = handle_open(brokers, "read_uncommitted", "ends");
-    for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+    for (int topic = GF_TOPIC_READ_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+        if (!gf_stages_use(GF_STAGES_CUSTOMER, (enum gf_topic)topic)) {
+            continue;
+        }
         char name[256];
         snprintf(name, sizeof(name), "%s%s", group->prefix, gf_topics[topic].name);
         for (uint32_t i = 0; i < group->partition_count; i++) {
@@ -102,7 +106,7 @@ static void
 message_take(struct group *group, const rd_kafka_message_t *message, struct topic_records *out)
 {
     const int topic = gf_topic_find(rd_kafka_topic_name(message->rkt) + strlen(group->prefix));
-    assert_true(topic >= GF_TOPIC_INPUT_COUNT);
+    assert_true(topic >= GF_TOPIC_READ_COUNT);
     assert_in_range(message->partition, 0, group->partition_count - 1);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         int64_t *end = &group->ends[topic][message->partition];
@@ -145,9 +149,11 @@ topic_records_kafka(const char *brokers, const char *prefix, uint32_t partition_
     group.consumer = handle_open(brokers, "read_committed", name);
     rd_kafka_poll_set_consumer(group.consumer);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(GF_TOPIC_COUNT);
-    for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
-        snprintf(name, sizeof(name), "%s%s", prefix, gf_topics[topic].name);
-        rd_kafka_topic_partition_list_add(topics, name, RD_KAFKA_PARTITION_UA);
+    for (int topic = GF_TOPIC_READ_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+        if (gf_stages_use(GF_STAGES_CUSTOMER, (enum gf_topic)topic)) {
+            snprintf(name, sizeof(name), "%s%s", prefix, gf_topics[topic].name);
+            rd_kafka_topic_partition_list_add(topics, name, RD_KAFKA_PARTITION_UA);
+        }
     }
     assert_int_equal(rd_kafka_subscribe(group.consumer, topics), 0);
     rd_kafka_topic_partition_list_destroy(topics);
@@ -206,7 +212,10 @@ topic_records_folder(const char *path, struct topic_records out[GF_TOPIC_COUNT])
     struct gf_error error = {{0}};
     memset(out, 0, GF_TOPIC_COUNT * sizeof(out[0]));
     assert_int_equal(gf_folder_source_open(path, NULL, &source, &error), GF_OK);
-    for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+    for (int topic = GF_TOPIC_READ_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+        if (!gf_stages_use(GF_STAGES_CUSTOMER, (enum gf_topic)topic)) {
+            continue;
+        }
         uint32_t partitions = 0;
         assert_int_equal(source->ops->partitions(source, (enum gf_topic)topic, &partitions, &error),
                          GF_OK);
@@ -227,7 +236,7 @@ void
 topic_records_expect_equal(const struct topic_records left[GF_TOPIC_COUNT],
                            const struct topic_records right[GF_TOPIC_COUNT], bool has_same_ids)
 {
-    for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
+    for (int topic = GF_TOPIC_READ_COUNT; topic < GF_TOPIC_COUNT; topic++) {
         if (topic == GF_TOPIC_JOURNAL) {
             continue;
         }

@@ -34,21 +34,22 @@ enum gf_point {
         GF_POINT_COUNT
 };
 
-/* Rules of the model (lib/loop/model/README.md), by the same numbers. */
+/* Rules of the model (lib/loop/model/README.md), by the same numbers. Not here: R5, the journal's
+ * position, since nothing in the program reads a position from anywhere else; R13, waiting for the
+ * next assignment, since the group is heard before every transaction anyway. */
 enum gf_rule {
-    GF_RULE_FENCE = 1,           /* R1: the fence is that of the assignment */
-    GF_RULE_FLUSH,               /* R2: everything is flushed before offsets are sent */
-    GF_RULE_OFFSETS,             /* R3: every shard of a commit sends an offset */
-    GF_RULE_READ_TO_END,         /* R4: a take-over reads the journal to its high watermark */
-    GF_RULE_JOURNAL_IS_POSITION, /* R5: positions come from the journal */
-    GF_RULE_UNKNOWN_REOPENS,     /* R6: an unknown outcome: new sink, recover */
-    GF_RULE_KEEP,                /* R7: kept only if no generation was missed */
-    GF_RULE_ABORT_DROPS,         /* R8: an abort drops the memory of its shards */
-    GF_RULE_ACK_BEFORE_SWEEP,    /* R9: a sweep writes acknowledged state alone */
-    GF_RULE_SLICE_NUMBERS,       /* R10: a number for each slice, tested for each slice */
-    GF_RULE_TIME_OF_RECORD,      /* R11: shard time comes from each journal record */
-    GF_RULE_END_AFTER_STORE, /* R12: the journal's end is asked for after the store was chosen */
-    GF_RULE_WAIT_FOR_ASSIGNMENT, /* R13: refused by generation: wait for the next assignment */
+    GF_RULE_FENCE = 1,            /* R1: the fence is that of the assignment */
+    GF_RULE_FLUSH = 2,            /* R2: everything is flushed before offsets are sent */
+    GF_RULE_OFFSETS = 3,          /* R3: every shard of a commit sends an offset */
+    GF_RULE_READ_TO_END = 4,      /* R4: a take-over reads the journal to its high watermark */
+    GF_RULE_UNKNOWN_REOPENS = 6,  /* R6: an unknown outcome: new sink, recover */
+    GF_RULE_KEEP = 7,             /* R7: kept only if no generation was missed */
+    GF_RULE_ABORT_DROPS = 8,      /* R8: an abort drops the memory of its shards */
+    GF_RULE_ACK_BEFORE_SWEEP = 9, /* R9: a sweep writes acknowledged state alone */
+    GF_RULE_SLICE_NUMBERS = 10,   /* R10: a number for each slice, tested for each slice */
+    GF_RULE_TIME_OF_RECORD = 11,  /* R11: shard time comes from each journal record */
+    GF_RULE_END_AFTER_STORE = 12, /* R12: the journal's end is asked for after the assignment, with
+                                     the store chosen */
 };
 
 #ifdef GF_WITH_FAULTS

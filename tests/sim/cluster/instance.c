@@ -253,7 +253,18 @@ ended(struct sim_instance *instance)
               instance->rc == GF_OK ? "OK" : gf_rc_name(instance->rc), instance->error.text);
     if (sim->is_stopping && instance->rc == GF_OK) {
         instance->state = SIM_ENDED;
+    } else if (sim->is_stopping) {
+        sim_go_on(sim);
     }
+}
+
+void
+instance_restart(struct sim_instance *instance, int64_t us)
+{
+    instance->state = SIM_DOWN;
+    instance->still_since_us = instance->sim->now_us;
+    sim_event(instance->sim, instance->sim->now_us + us,
+              (struct sim_event){.run = start, .who = instance});
 }
 
 void
@@ -281,9 +292,8 @@ instance_step(struct sim_instance *instance)
         sim->crashes++;
         sim_disks_crash(instance);
     }
-    const int64_t away =
-        (int64_t)sim_below(sim, sim_below(sim, 3) == 0 ? 30 * GF_US_PER_S : GF_US_PER_S);
-    sim_event(sim, sim->now_us + away, (struct sim_event){.run = start, .who = instance});
+    instance_restart(
+        instance, (int64_t)sim_below(sim, sim_below(sim, 3) == 0 ? 30 * GF_US_PER_S : GF_US_PER_S));
 }
 
 void

@@ -19,6 +19,31 @@ static const char config_text[] = "partitions: %u\n"
                                   "commit: {batches: 2}\n"
                                   "sweep: {records: %u}\n";
 
+/* An old debt of each customer, overdue before the world begins; in its first hour some pay it,
+ * some pay a part. In order of time, and before all others of their topics. */
+static void
+debts_add(struct lab *lab, uint64_t seed, uint32_t customers)
+{
+    struct gf_random random = {.seed = seed, .stream = 4};
+    char name[32], id[48];
+    for (uint32_t i = 0; i < customers; i++) {
+        snprintf(name, sizeof(name), "customer-%u", i);
+        snprintf(id, sizeof(id), "D-%u", i);
+        const int64_t due = LAB_WORLD_START.us - 90 * GF_US_PER_MINUTE;
+        lab_add_invoice(lab, name, id, (struct gf_time){due - 4 * GF_US_PER_DAY}, "EUR");
+    }
+    for (int64_t minute = 1; minute < 50; minute++) {
+        const uint64_t who = gf_random_next(&random) % 16;
+        if (who < customers) {
+            snprintf(name, sizeof(name), "customer-%u", (unsigned)who);
+            snprintf(id, sizeof(id), "D-%u", (unsigned)minute);
+            lab_add_payment(lab, name, id,
+                            (struct gf_time){LAB_WORLD_START.us + minute * GF_US_PER_MINUTE},
+                            (int64_t)(1 + gf_random_next(&random) % 3) * 20500000);
+        }
+    }
+}
+
 static struct sim_world *
 world_of(uint64_t seed)
 {
@@ -41,6 +66,7 @@ world_of(uint64_t seed)
                                    .days = 3,
                                    .interval_s = 7200,
                                    .has_trouble = true};
+    debts_add(&world->lab, index, what.customers);
     lab_world_add(&world->lab, &what);
     if (!world->is_arrival && lab_run(&world->lab) != GF_OK) {
         fprintf(stderr, "the undisturbed run of world %u: %s\n", (unsigned)index,
@@ -114,6 +140,18 @@ is_settled(const struct sim *sim)
                                 instance->status.generation == sim->group.generation));
     }
     return is;
+}
+
+/* One that failed while it stopped must come back, and so must those who went before it. */
+void
+sim_go_on(struct sim *sim)
+{
+    sim->is_stopping = false;
+    for (uint32_t i = 0; i < sim->instance_count; i++) {
+        if (sim->instances[i].state == SIM_ENDED) {
+            instance_restart(&sim->instances[i], GF_US_PER_S);
+        }
+    }
 }
 
 static void

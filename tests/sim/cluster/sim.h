@@ -218,6 +218,8 @@ int64_t sim_delay(struct sim *sim, int64_t usual_us, uint32_t slow, int64_t slow
 void sim_event(struct sim *sim, int64_t due_us, struct sim_event event);
 /* The running instance is inside a call that takes `us`: others go on. May not return. */
 void sim_pass(struct sim_instance *instance, int64_t us);
+/* Nobody is to stop yet after all. */
+void sim_go_on(struct sim *sim);
 void sim_loop(struct sim *sim);
 void sim_fail(struct sim *sim, const char *format, ...) GF_PRINTF(2, 3);
 void sim_trace(struct sim *sim, const char *format, ...) GF_PRINTF(2, 3);
@@ -266,6 +268,8 @@ void sim_disks_close(struct sim_instance *instance);
 
 void instance_open(struct sim *sim, uint32_t index);
 void instance_step(struct sim_instance *instance); /* runs it until it leaves */
+/* Starts it `us` from now. */
+void instance_restart(struct sim_instance *instance, int64_t us);
 void instance_close(struct sim_instance *instance);
 struct gf_shard_options instance_shard_options(const struct sim *sim, uint32_t shard);
 

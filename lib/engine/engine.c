@@ -227,7 +227,7 @@ gf_engine_open_slice(struct gf_engine *engine, uint32_t slice, const struct gf_s
         return gf_fail(error, GF_E_NO_MEMORY, "slice %u: more timers than state.timers_max", slice);
     }
     if (rc != GF_OK) {
-        return gf_fail(error, GF_E_DAMAGED, "slice %u: timers cannot be read", slice);
+        return gf_fail(error, GF_E_STATE, "slice %u: timers cannot be read", slice);
     }
     return GF_OK;
 }

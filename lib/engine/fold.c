@@ -181,7 +181,7 @@ timers_fire(struct fold *fold, struct gf_error *error)
         }
         if (is_ahead(engine, first->key_hash, fold->batch->number)) {
             return gf_fail(
-                error, GF_E_DAMAGED, "timer of %.*s is due in batch %lld, which its slice has seen",
+                error, GF_E_STATE, "timer of %.*s is due in batch %lld, which its slice has seen",
                 first->key_size, (const char *)first->key, (long long)fold->batch->number);
         }
         const struct gf_timer timer = *first;

@@ -65,7 +65,8 @@ GF_MUST_USE enum gf_rc gf_engine_configure(struct gf_engine *engine,
 /* ---- where the state comes from ---- */
 
 /* Tells the engine what the store has of each slice, before anything else after init or reset;
- * loads the timers. The packed timers are copied. */
+ * loads the timers. The packed timers are copied. Errors: GF_E_NO_MEMORY, GF_E_STATE (timers that
+ * cannot be read). */
 GF_MUST_USE enum gf_rc gf_engine_open_slice(struct gf_engine *engine, uint32_t slice,
                                             const struct gf_slice_meta *meta, struct gf_span timers,
                                             struct gf_error *error);
@@ -77,8 +78,7 @@ uint32_t gf_engine_wanted(struct gf_engine *engine, const struct gf_batch *batch
                           struct gf_store_block *wanted_out, uint32_t *slices_out,
                           uint32_t count_max);
 /* Takes an entity's record into memory, checked (size, checksum, key, version).
- * Errors: GF_E_STATE (timers that cannot be read), GF_E_VERSION, GF_E_NO_MEMORY (too many entities
- * for entity_count_max). */
+ * Errors: GF_E_DAMAGED, GF_E_VERSION, GF_E_NO_MEMORY (too many entities for entity_count_max). */
 GF_MUST_USE enum gf_rc gf_engine_load(struct gf_engine *engine, const struct gf_store_block *block,
                                       struct gf_error *error);
 
@@ -99,8 +99,8 @@ struct gf_effects {
 
 /* Folds a batch. `is_refold`: only slices behind the batch are touched, and effects are not asked
  * for (they are then incomplete). Errors are STOP errors: GF_E_NO_MEMORY (entities, timers,
- * effects), GF_E_DAMAGED (a slice ahead of a batch that is no refold). The engine must then be
- * thrown away. */
+ * effects), GF_E_DAMAGED (a slice ahead of a batch that is no refold), GF_E_STATE (a timer that its
+ * slice has seen). The engine must then be thrown away. */
 GF_MUST_USE enum gf_rc gf_engine_fold(struct gf_engine *engine, const struct gf_batch *batch,
                                       bool is_refold, struct gf_effects *effects_out,
                                       struct gf_error *error);

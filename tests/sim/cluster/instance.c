@@ -192,7 +192,7 @@ run(void *context)
         .is_arrival = sim->world->is_arrival,
         .commit_interval = lab->config->commit.interval,
         .commit_batches = (uint32_t)lab->config->commit.batches,
-        .idle_advance = {sim->world->is_arrival && sim->seed % 4 == 1 ? 5 * GF_US_PER_S : 0},
+        .idle_advance = {sim->world->is_arrival && sim->seed % 4 == 1 ? 400 * 1000 : 0},
         .heartbeat = {sim->seed % 3 == 0 ? 20 * GF_US_PER_S : 0},
         .clock = &instance->clock,
         .context = instance,

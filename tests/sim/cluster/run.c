@@ -195,6 +195,7 @@ sim_run(uint64_t seed, bool is_traced)
     sim->shard_count = sim->world->lab.shard_count;
     sim->instance_count = 2 + (uint32_t)sim_below(sim, 2);
     sim->is_fixed = sim_below(sim, 8) == 0;
+    sim->wall_us = 4 * GF_US_PER_DAY; /* the world is past */
     weather_make(sim);
     broker_open(sim);
     group_init(sim);

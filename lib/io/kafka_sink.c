@@ -141,8 +141,17 @@ transaction_abort(struct kafka_sink *self, struct gf_error *error)
     return GF_OK;
 }
 
-/* Consumes `failure`: aborts where Kafka asks for it, so that GF_E_TXN means that nothing is left
- * open. */
+/* The answer to offsets whose fence is not that of the group's present assignment. */
+static bool
+is_generation(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+           code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+           code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+}
+
+/* Consumes `failure`: aborts where Kafka asks for it, so that GF_E_TXN and GF_E_GENERATION mean
+ * that nothing is left open. */
 static enum gf_rc
 sink_settle(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what,
             struct gf_error *error)
@@ -150,6 +159,8 @@ sink_settle(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what
     if (rd_kafka_error_is_fatal(failure) || !rd_kafka_error_txn_requires_abort(failure)) {
         return sink_fail(self, failure, what, error);
     }
+    const enum gf_rc settled =
+        is_generation(rd_kafka_error_code(failure)) ? GF_E_GENERATION : GF_E_TXN;
     char text[256];
     snprintf(text, sizeof(text), "%s", rd_kafka_error_string(failure));
     rd_kafka_error_destroy(failure);
@@ -157,7 +168,7 @@ sink_settle(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what
     if (rc != GF_OK) {
         return rc;
     }
-    return gf_fail(error, GF_E_TXN, "Kafka transaction of '%s' was aborted: %s: %s",
+    return gf_fail(error, settled, "Kafka transaction of '%s' was aborted: %s: %s",
                    self->config->transactional_id, what, text);
 }
 

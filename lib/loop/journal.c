@@ -95,14 +95,8 @@ gf_journal_extend(struct gf_journal_reader *reader, struct gf_error *error)
     if (rc != GF_OK) {
         return gf_fail_prefix(error, rc, "journal of shard %u", reader->shard);
     }
-    if (end < reader->end) {
-        return gf_fail(
-            error, GF_E_LOST,
-            "journal of shard %u: its end went back from %lld to %lld: the topic was made "
-            "anew, or a broker lost what it had confirmed",
-            reader->shard, (long long)reader->end, (long long)end);
-    }
-    reader->end = end;
+    /* A leader that is new may for a moment answer with less than its predecessor has told. */
+    reader->end = end > reader->end ? end : reader->end;
     return GF_OK;
 }
 

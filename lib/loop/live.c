@@ -218,22 +218,34 @@ commit_all(struct live *live, struct gf_error *error)
     return rc;
 }
 
+/* Offers every store for a snapshot: what is in it is committed. */
 static enum gf_rc
-sweep_all(struct live *live, bool all, struct gf_error *error)
+snapshot_all(struct live *live, struct gf_error *error)
 {
-    live_beat(live, "write to the store");
     FOR_EACH_LIVE(live, member)
     {
-        enum gf_rc rc = gf_shard_sweep(member->shard, all, error);
-        if (rc == GF_OK && !all) {
-            rc = gf_shard_snapshot(member->shard, error);
-        }
+        const enum gf_rc rc = gf_shard_snapshot(member->shard, error);
         if (rc != GF_OK) {
             live->damaged = rc == GF_E_STATE ? member : NULL;
             return rc;
         }
     }
     return GF_OK;
+}
+
+static enum gf_rc
+sweep_all(struct live *live, bool all, struct gf_error *error)
+{
+    live_beat(live, "write to the store");
+    FOR_EACH_LIVE(live, member)
+    {
+        const enum gf_rc rc = gf_shard_sweep(member->shard, all, error);
+        if (rc != GF_OK) {
+            live->damaged = rc == GF_E_STATE ? member : NULL;
+            return rc;
+        }
+    }
+    return all ? GF_OK : snapshot_all(live, error);
 }
 
 static enum gf_rc
@@ -289,7 +301,7 @@ idle(struct live *live, struct gf_error *error)
         return heartbeat_all(live, error);
     }
     rest(live, IDLE_SLEEP_US);
-    return GF_OK;
+    return snapshot_all(live, error);
 }
 
 /* One commit of what has come, or a moment of idleness. `done_out`: the end of the input, and that
@@ -411,7 +423,7 @@ cure(struct live *live, enum gf_rc rc, struct gf_error *error)
     options->warn(options->context, rc, error->text, wait);
     live->retry_at_us = live_now_us(live) + wait;
     if (rc == GF_E_STATE) {
-        live_set_back(live, GF_E_TXN);
+        live_set_back(live, rc);
         return condemn(live, error);
     }
     live->trouble = rc;

@@ -326,16 +326,19 @@ live_take_over(struct live *live, struct gf_duration wait, struct gf_error *erro
 
 /* ---- 7 and 8: refused, unknown ---- */
 
-/* A known abort leaves the producer whole; after anything else it is closed, and opening another
- * one under the same id settles what became of the transaction. Either way the memory of every
- * shard that takes part in commits is dropped: it holds batches that may never have happened. */
+/* After a refusal the producer is whole: every request was answered. After anything else it is
+ * closed, and opening another one under the same id settles what became of the transaction: a
+ * request that was given up may still arrive, but not under a new epoch. Either way the memory of
+ * every shard that takes part in commits is dropped: it holds batches that may never have happened.
+ */
 void
 live_set_back(struct live *live, enum gf_rc rc)
 {
-    const bool is_known = rc == GF_E_TXN || rc == GF_E_GENERATION;
-    if (!is_known || (live->sink != NULL && live->sink->ops->abort(live->sink, NULL) != GF_OK)) {
+    const bool is_whole = rc == GF_E_GENERATION || rc == GF_E_STATE;
+    if (!is_whole || (live->sink != NULL && live->sink->ops->abort(live->sink, NULL) != GF_OK)) {
         live_sink_drop(live);
     }
+    const bool is_known = is_whole || rc == GF_E_TXN;
     const bool drops = is_known ? GF_RULE(ABORT_DROPS) : GF_RULE(UNKNOWN_REOPENS);
     for (uint32_t i = 0; i < live->member_count; i++) {
         struct member *member = &live->members[i];

@@ -51,7 +51,7 @@ struct gf_sink_ops {
     enum gf_rc (*flush)(struct gf_sink *sink, struct gf_error *error);
     /* Moves the group's offsets with the commit. `fence` is that of the assignment which gave the
      * shards (loop/group.h); NULL with fixed slots. The service compares it now and never again.
-     * GF_E_TXN: refused by generation, and already aborted. `count` is not 0. */
+     * GF_E_GENERATION: refused, and already aborted. `count` is not 0. */
     enum gf_rc (*send_offsets)(struct gf_sink *sink, const struct gf_position *positions,
                                uint32_t count, const void *fence, struct gf_error *error);
     enum gf_rc (*commit)(struct gf_sink *sink, struct gf_error *error);

@@ -1,7 +1,5 @@
-/* The whole program against a real broker:  test_kafka_run GRIDFOLD PUBLISH
- *
- * A simulated population is folded once on its folder; what the same input gives on Kafka must be
- * that, through transactions, kills, stops and other instances. */
+/* test_kafka_run GRIDFOLD PUBLISH: the whole program on a real broker. What a population gives on
+ * Kafka must be what it gives on its folder, through kills, stops and other instances. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -136,7 +134,7 @@ partition_counts_that_differ_are_told(void **state)
 {
     (void)state;
     struct site site;
-    struct gf_error error;
+    struct gf_error error = {{0}};
     struct gf_kafka_topic wanted[GF_TOPIC_COUNT];
     site_make(&site, "uneven", "", CANONICAL);
     const struct gf_kafka_config config = {.brokers = site_broker.address,
@@ -145,7 +143,11 @@ partition_counts_that_differ_are_told(void **state)
         .shard_count = SITE_PARTITIONS, .replication = 1, .retention_ms = 86400000};
     assert_int_equal(gf_kafka_topics_wanted(&config, &wish, wanted, &error), GF_OK);
     wanted[GF_TOPIC_BILLING_PAYMENTS].partition_count = 3;
-    assert_int_equal(gf_kafka_admin_create(&config, wanted, GF_TOPIC_COUNT, &error), GF_OK);
+    for (int topic = 0; topic < GF_TOPIC_COUNT;
+         topic++) { /* those of other stages are not wanted */
+        const uint32_t one = wanted[topic].partition_count > 0;
+        assert_int_equal(gf_kafka_admin_create(&config, &wanted[topic], one, &error), GF_OK);
+    }
     site_expect(&site, gf_rc_exit_code(GF_E_CONFIG), "run --exit-at-end");
     site_said(&site, "billing.payments has 3 partitions");
 }
@@ -378,9 +380,9 @@ a_registry_gives_the_schema_ids(void **state)
     site_create(&site);
     snprintf(more, sizeof(more), "--registry %s", url);
     site_feed(&site, world.input, more);
-    assert_int_equal(registry_server_count(), GF_TOPIC_INPUT_COUNT);
+    assert_int_equal(registry_server_count(), topics_used(0, GF_TOPIC_INPUT_COUNT));
     site_expect(&site, 0, "run --exit-at-end");
-    assert_int_equal(registry_server_count(), GF_TOPIC_COUNT);
+    assert_int_equal(registry_server_count(), topics_used(0, GF_TOPIC_COUNT));
     expect_like_folder(&site, false);
     site_read(&site, outputs);
     for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {

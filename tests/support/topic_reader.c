@@ -279,3 +279,13 @@ topic_record_journal(const struct topic_record *record, struct gf_arena *arena,
     struct gf_reader reader = gf_reader_of(gf_span_of(record->body, record->body_size));
     assert_int_equal(gf_topics[GF_TOPIC_JOURNAL].decode(&reader, arena, out), GF_OK);
 }
+
+uint32_t
+topics_used(int from, int to)
+{
+    uint32_t count = 0;
+    for (int topic = from; topic < to; topic++) {
+        count += gf_stages_use(GF_STAGES_CUSTOMER, (enum gf_topic)topic);
+    }
+    return count;
+}

@@ -41,4 +41,7 @@ void topic_records_free(struct topic_records records[GF_TOPIC_COUNT]);
 void topic_record_journal(const struct topic_record *record, struct gf_arena *arena,
                           struct gf_journal *out);
 
+/* How many topics of [from, to) are in use where all stages but the first are off. */
+uint32_t topics_used(int from, int to);
+
 #endif

@@ -333,7 +333,7 @@ gf_engine_load(struct gf_engine *engine, const struct gf_store_block *block, str
         return GF_OK;
     }
     if (block->bytes.size != sizeof(loaded)) {
-        return gf_fail(error, GF_E_DAMAGED, "state of %.*s has %u bytes, not %zu",
+        return gf_fail(error, GF_E_STATE, "state of %.*s has %u bytes, not %zu",
                        GF_SPAN_PRINT(block->key), block->bytes.size, sizeof(loaded));
     }
     memcpy(&loaded, block->bytes.data, sizeof(loaded));
@@ -341,7 +341,7 @@ gf_engine_load(struct gf_engine *engine, const struct gf_store_block *block, str
     const struct gf_digest digest = entity_digest(&loaded);
     if (loaded.header.checksum != checksum || loaded.header.kind != block->kind ||
         !gf_span_equal(gf_entity_key(&loaded), block->key)) {
-        return gf_fail(error, GF_E_DAMAGED,
+        return gf_fail(error, GF_E_STATE,
                        "state of %.*s is damaged: its checksum or key does not fit",
                        GF_SPAN_PRINT(block->key));
     }

@@ -78,7 +78,8 @@ uint32_t gf_engine_wanted(struct gf_engine *engine, const struct gf_batch *batch
                           struct gf_store_block *wanted_out, uint32_t *slices_out,
                           uint32_t count_max);
 /* Takes an entity's record into memory, checked (size, checksum, key, version).
- * Errors: GF_E_DAMAGED, GF_E_VERSION, GF_E_NO_MEMORY (too many entities for entity_count_max). */
+ * Errors: GF_E_STATE (the store is damaged), GF_E_VERSION, GF_E_NO_MEMORY (too many entities for
+ * entity_count_max). */
 GF_MUST_USE enum gf_rc gf_engine_load(struct gf_engine *engine, const struct gf_store_block *block,
                                       struct gf_error *error);
 

@@ -213,6 +213,7 @@ commit_all(struct live *live, struct gf_error *error)
     {
         if (rc == GF_OK) {
             rc = gf_shard_acknowledged(member->shard, error);
+            live->damaged = rc == GF_E_STATE ? member : NULL;
         }
     }
     return rc;
@@ -422,7 +423,7 @@ cure(struct live *live, enum gf_rc rc, struct gf_error *error)
     live->retries++;
     options->warn(options->context, rc, error->text, wait);
     live->retry_at_us = live_now_us(live) + wait;
-    if (rc == GF_E_STATE) {
+    if (rc == GF_E_STATE && live->damaged != NULL) {
         live_set_back(live, rc);
         return condemn(live, error);
     }

@@ -83,7 +83,12 @@ void lab_get(const struct lab *lab, enum gf_topic topic, uint32_t index, void *o
 
 struct gf_tally lab_tally(const struct lab *lab); /* sum of all shards */
 
-enum lab_lineage { LAB_LINEAGE_SAME, LAB_LINEAGE_ASIDE /* batch numbers may differ */ };
+enum lab_lineage {
+    LAB_LINEAGE_SAME,
+    LAB_LINEAGE_ASIDE, /* batch numbers may differ */
+    LAB_GOOD_ALONE,    /* other records lie between the inputs: their places may differ, too, and
+                          dead letters are not looked at */
+};
 /* Every output but the journal: same partitions, keys, times and bytes. Fails the test with the
  * first that differs. */
 void lab_assert_same_outputs(const struct lab *a, const struct lab *b, enum lab_lineage lineage);

@@ -35,6 +35,8 @@ void site_said(const struct site *site, const char *text);
 
 /* Makes the topics. Records of years ago live only where retention is longer than that. */
 void site_create(struct site *site);
+/* Deletes them, so that a broker can serve many sites. */
+void site_delete(const struct site *site);
 /* Publishes the folder log to the site's topics; `words`: more options, may be "". */
 void site_feed_start(struct site *site, struct test_program *program, const char *folder,
                      const char *words);

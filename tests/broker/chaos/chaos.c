@@ -148,13 +148,20 @@ usage(void)
 static void
 options_read(int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"kafka", required_argument, NULL, 'k'},     {"brokers", required_argument, NULL, 'b'},
-        {"kills", required_argument, NULL, 'n'},     {"seconds", required_argument, NULL, 's'},
-        {"seed", required_argument, NULL, 'e'},      {"mode", required_argument, NULL, 'm'},
-        {"customers", required_argument, NULL, 'c'}, {"days", required_argument, NULL, 'd'},
-        {"rate", required_argument, NULL, 'r'},      {"json", no_argument, NULL, 'j'},
-        {"short", no_argument, NULL, 'q'},           {0}};
+    static const struct option table[] = {{"kafka", required_argument, NULL, 'k'},
+                                          {"brokers", required_argument, NULL, 'b'},
+                                          {"kills", required_argument, NULL, 'n'},
+                                          {"seconds", required_argument, NULL, 's'},
+                                          {"seed", required_argument, NULL, 'e'},
+                                          {"mode", required_argument, NULL, 'm'},
+                                          {"customers", required_argument, NULL, 'c'},
+                                          {"days", required_argument, NULL, 'd'},
+                                          {"rate", required_argument, NULL, 'r'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"short", no_argument, NULL, 'q'},
+                                          {"only", required_argument, NULL, 'o'},
+                                          {"keep", no_argument, NULL, 'p'},
+                                          {0}};
     int letter;
     while ((letter = getopt_long(argc, argv, "", table, NULL)) != -1) {
         switch (letter) {

@@ -123,7 +123,9 @@ round_run(int64_t until_ms)
             fault_one();
         }
     }
-    chaos_pass_settled(60000);
+    if (!chaos_pass_settled(60000)) {
+        chaos_die("not every shard is live after a minute in peace");
+    }
     fleet_stop_all();
     watch_poll();
     watch_close();

@@ -63,7 +63,7 @@ struct chaos_instance {
     int signal;          /* what we sent: SIGKILL, SIGTERM; 0: it is to run */
     int64_t start_at_ms; /* when it is to be started again; 0: at once */
     bool is_paused, is_fenced_wanted, has_full_disk, has_mount;
-    int live_count; /* shards, as it said last */
+    int assigned; /* how many shards it has been given; -1: it does not know */
 };
 
 /* What a journal says, followed while chaos goes on. */
@@ -147,8 +147,8 @@ void fleet_kill(struct chaos_instance *instance, enum chaos_takeover by, int64_t
 void fleet_stop_all(void);
 /* The same as fleet_tend and watch_poll for so long. */
 void chaos_pass(int64_t ms);
-/* Until every shard is live, or so long. */
-void chaos_pass_settled(int64_t ms);
+/* Until every shard is live at who has it, or so long; whether that is so. */
+bool chaos_pass_settled(int64_t ms);
 
 /* faults.c */
 void fault_one(void);

@@ -26,7 +26,7 @@ config_write(struct chaos_instance *instance, int number)
             "version: 1\nlog: kafka:%s\nstore: %s/state\npartitions: %d\nassignment: group\n"
             "standby: %s\nbatch_records: 128\nsweep: {records: 5000}\n"
             "snapshot: {folder: %s/snapshots-%d, interval: 5s}\n"
-            "logging: {format: logfmt}\nstatus: {interval: 500ms}\n",
+            "logging: {format: logfmt}\n",
             chaos.cluster.proxied, instance->store, CHAOS_SHARDS, number == 2 ? "true" : "false",
             chaos.work, chaos.round);
     fprintf(file, chaos.is_live ? "order: arrival\ncommit: {interval: 50ms, batches: 8}\n"
@@ -92,7 +92,7 @@ fleet_start(struct chaos_instance *instance)
     instance->tail = fopen(instance->log, "r");
     instance->signal = 0;
     instance->start_at_ms = 0;
-    instance->live_count = 0;
+    instance->assigned = -1;
     chaos.starts++;
 }
 
@@ -122,6 +122,17 @@ shard_is_live(struct chaos_instance *instance, int shard, int64_t us)
     chaos.owner[shard] = (int)(instance - chaos.instances);
 }
 
+/* They have to become live again, here or elsewhere. */
+static void
+shards_leave(const struct chaos_instance *instance)
+{
+    for (int shard = 0; shard < CHAOS_SHARDS; shard++) {
+        if (chaos.owner[shard] == instance - chaos.instances) {
+            chaos.owner[shard] = -1;
+        }
+    }
+}
+
 static void
 line_take(struct chaos_instance *instance, const char *line)
 {
@@ -135,18 +146,17 @@ line_take(struct chaos_instance *instance, const char *line)
     event += 7;
     if (strncmp(event, "shard_live ", 11) == 0 && shard != NULL) {
         shard_is_live(instance, atoi(shard + 7), time.us);
-    } else if (strncmp(event, "status ", 7) == 0) {
-        const char *live = strstr(line, " shards=");
-        instance->live_count = live == NULL ? 0 : atoi(live + 8);
     } else if (strncmp(event, "revoked ", 8) == 0) {
-        instance->live_count = 0;
+        instance->assigned = -1;
     } else if (strncmp(event, "assigned ", 9) == 0) {
+        const char *shards = strstr(line, " shards=");
+        instance->assigned = shards == NULL ? 0 : atoi(shards + 8);
         chaos.assignments++;
-        instance->live_count = 0;
     } else if (strncmp(event, "transaction_ended ", 18) == 0) {
         chaos.fencings++;
     } else if (strncmp(event, "recovering ", 11) == 0) {
         chaos.recoveries++;
+        shards_leave(instance);
     }
 }
 
@@ -196,6 +206,7 @@ ended(struct chaos_instance *instance, int code)
         chaos_die("%s ended with %d, unasked for", instance->log, code);
     }
     chaos.exits[code & 255]++;
+    shards_leave(instance);
     if (instance->signal == 0) { /* by itself: a supervisor waits a little */
         instance->start_at_ms = chaos_now_ms() + 200;
     }
@@ -279,22 +290,31 @@ chaos_pass(int64_t ms)
     } while (chaos_now_ms() < until);
 }
 
-void
+static bool
+is_settled(void)
+{
+    int counts[CHAOS_INSTANCES] = {0};
+    for (int shard = 0; shard < CHAOS_SHARDS; shard++) {
+        if (chaos.owner[shard] < 0) {
+            return false;
+        }
+        counts[chaos.owner[shard]]++;
+    }
+    for (int i = 0; i < CHAOS_INSTANCES; i++) {
+        const struct chaos_instance *instance = &chaos.instances[i];
+        if (instance->program.pid != 0 && instance->assigned != counts[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
 chaos_pass_settled(int64_t ms)
 {
     const int64_t until = chaos_now_ms() + ms;
-    for (;;) {
-        bool is_settled = true;
-        int live = 0;
-        for (int i = 0; i < CHAOS_INSTANCES; i++) {
-            live += chaos.instances[i].live_count;
-        }
-        for (int shard = 0; shard < CHAOS_SHARDS; shard++) {
-            is_settled = is_settled && chaos.orphan_us[shard] == 0 && chaos.owner[shard] >= 0;
-        }
-        if ((is_settled && live == CHAOS_SHARDS) || chaos_now_ms() >= until) {
-            return;
-        }
+    while (!is_settled() && chaos_now_ms() < until) {
         chaos_pass(TICK_MS);
     }
+    return is_settled();
 }

@@ -314,18 +314,42 @@ head_take(struct gf_feed *feed, struct gf_feed_input *input, uint32_t count)
     input->range.count++;
 }
 
+/* Asks every input for what is there already, and waits for none: after a start or a take-over all
+ * of them are then on their way at once, and the waits that follow are one. */
+static enum gf_rc
+rings_start(struct gf_feed *feed, struct gf_error *error)
+{
+    const struct gf_source_ops *ops = feed->source->ops;
+    for (uint32_t i = 0; i < feed->input_count; i++) {
+        struct gf_feed_input *input = &feed->inputs[i];
+        if (input->ring_count > 0 || input->read_at >= input->range.end) {
+            continue;
+        }
+        input->ring_first = 0;
+        const enum gf_rc rc =
+            ops->read(feed->source, (enum gf_topic)input->range.topic, input->range.partition,
+                      input->read_at, input->range.end, (struct gf_duration){0}, input->ring,
+                      GF_FEED_RING_COUNT, &input->ring_count, &input->read_at, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+    }
+    return GF_OK;
+}
+
 enum gf_rc
 gf_feed_batch(struct gf_feed *feed, uint32_t events_max, struct gf_batch *out,
               struct gf_error *error)
 {
     assert(events_max <= GF_BATCH_COUNT_MAX);
     gf_arena_reset(&feed->arena, 0);
-    for (uint32_t i = 0; i < feed->input_count; i++) {
+    enum gf_rc rc = rings_start(feed, error);
+    for (uint32_t i = 0; rc == GF_OK && i < feed->input_count; i++) {
         feed->inputs[i].range.from = feed->inputs[i].range.to;
-        const enum gf_rc rc = head_next(feed, i, error);
-        if (rc != GF_OK) {
-            return rc;
-        }
+        rc = head_next(feed, i, error);
+    }
+    if (rc != GF_OK) {
+        return rc;
     }
     uint32_t count = 0;
     uint64_t bytes = 0;
@@ -336,7 +360,7 @@ gf_feed_batch(struct gf_feed *feed, uint32_t events_max, struct gf_batch *out,
         struct gf_feed_input *input = &feed->inputs[current];
         bytes += input->ring[input->ring_first].value.size;
         head_take(feed, input, count++);
-        const enum gf_rc rc = head_next(feed, current, error);
+        rc = head_next(feed, current, error);
         if (rc != GF_OK) {
             return rc;
         }

@@ -305,21 +305,40 @@ member_bring(struct live *live, struct member *member, int64_t records, struct g
     return rc;
 }
 
-enum gf_rc
-live_take_over(struct live *live, struct gf_duration wait, struct gf_error *error)
+static enum gf_rc
+members_bring(struct live *live, bool is_ours, struct gf_duration wait, struct gf_error *error)
 {
     uint32_t live_count = 0;
     for (uint32_t i = 0; i < live->member_count; i++) {
         live_count += live_is_live(live, &live->members[i]);
     }
+    const int64_t records = live_count > 0 ? FOLLOW_BESIDE : FOLLOW_RECORDS;
     enum gf_rc rc = GF_OK;
     for (uint32_t i = 0; rc == GF_OK && i < live->member_count; i++) {
         struct member *member = &live->members[i];
-        const bool is_wanted = member->is_ours ? live->is_assigned : live->options->is_standby;
-        if (is_wanted && !live_is_live(live, member)) {
-            rc = member_bring(live, member, live_count > 0 ? FOLLOW_BESIDE : FOLLOW_RECORDS, wait,
-                              error);
+        if (member->is_ours == is_ours && !live_is_live(live, member)) {
+            rc = member_bring(live, member, records, wait, error);
         }
+    }
+    return rc;
+}
+
+/* Ours first; what others own is followed while nothing of ours waits, and not before the group has
+ * said what is ours: opening their stores would keep us from hearing it. */
+enum gf_rc
+live_take_over(struct live *live, struct gf_duration wait, struct gf_error *error)
+{
+    if (!live->is_assigned) {
+        return GF_OK;
+    }
+    enum gf_rc rc = members_bring(live, true, wait, error);
+    bool is_all_live = true;
+    for (uint32_t i = 0; i < live->member_count; i++) {
+        const struct member *member = &live->members[i];
+        is_all_live = is_all_live && (!member->is_ours || live_is_live(live, member));
+    }
+    if (rc == GF_OK && live->options->is_standby && is_all_live) {
+        rc = members_bring(live, false, (struct gf_duration){0}, error);
     }
     return rc;
 }

@@ -257,7 +257,8 @@ a_stale_owner_commits_nothing(void **state)
                       "append");
         lab_expect_ok(sink->ops->flush(sink, &error), &error, "flush");
         shards_move(&owner, &other, &lab, groups[move], (enum move)move);
-        lab_expect_rc(sink->ops->send_offsets(sink, &position, 1, kept, &error), GF_E_GENERATION, &error);
+        lab_expect_rc(sink->ops->send_offsets(sink, &position, 1, kept, &error), GF_E_GENERATION,
+                      &error);
         const int64_t end = lab_end_settled(&lab, GF_TOPIC_FRAUD_FLAGS);
         assert_true(end > 0);
         assert_int_equal(lab_read_until(lab.source, GF_TOPIC_FRAUD_FLAGS, 0, end, records, 4), 0);

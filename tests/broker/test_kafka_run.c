@@ -1,5 +1,7 @@
 /* test_kafka_run GRIDFOLD PUBLISH: the whole program on a real broker. What a population gives on
  * Kafka must be what it gives on its folder, through kills, stops and other instances. */
+#include <avro.h>
+#include <cmocka.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,9 +13,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
-
-#include <avro.h>
-#include <cmocka.h>
 
 #include "base/random.h"
 #include "codec/records.h"
@@ -134,7 +133,7 @@ partition_counts_that_differ_are_told(void **state)
 {
     (void)state;
     struct site site;
-    struct gf_error error = {{0}};
+    struct gf_error error;
     struct gf_kafka_topic wanted[GF_TOPIC_COUNT];
     site_make(&site, "uneven", "", CANONICAL);
     const struct gf_kafka_config config = {.brokers = site_broker.address,

@@ -193,7 +193,7 @@ show(void *context, const struct gf_live_status *status)
     pthread_mutex_lock(&run->lock);
     loop->status = *status;
     const struct gf_live_status sum = status_sum(run);
-    if (sum.live == 0 && sum.recovering > 0) {
+    if (sum.live == 0 && sum.recovering > 0 && sum.recover_done < sum.recover_total) {
         job_progress(job, "recovering", sum.recover_done, sum.recover_total);
     } else {
         const struct gf_time now = job->clock->now(job->clock);

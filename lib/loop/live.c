@@ -358,7 +358,7 @@ turn(struct live *live, bool *done_out, struct gf_error *error)
     members_count(live);
     const bool is_busy = live->status.live > 0;
     const struct gf_duration wait = {is_busy ? 0 : IDLE_SLEEP_US};
-    const bool has_nothing = live->status.live + live->status.recovering == 0;
+    const bool has_nothing = !live->is_assigned || live->status.live + live->status.recovering == 0;
     enum gf_rc rc = live_hear(live, has_nothing ? wait : (struct gf_duration){0}, error);
     if (rc != GF_OK) {
         return rc;

@@ -268,6 +268,7 @@ main(int argc, char **argv)
     report_print((double)(chaos_now_ms() - started) / 1000);
     if (chaos.is_kept) {
         chaos_say("%s is kept", chaos.work);
+        fflush(stdout);
         _exit(0);
     }
     mounts_undo();

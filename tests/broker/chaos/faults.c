@@ -73,9 +73,16 @@ kill_one(void)
 static bool
 lose_one(void)
 {
-    chaos_pass_settled(CHAOS_SESSION_MS * 4);
+    struct chaos_instance *instance = instance_draw();
+    if (!chaos_pass_settled(CHAOS_SESSION_MS * 4)) {
+        return false;
+    }
     chaos_pass(chaos_draw(500));
-    fleet_kill(instance_draw(), CHAOS_SUCCESSOR, CHAOS_SESSION_MS * 4);
+    fleet_kill(instance, CHAOS_SUCCESSOR, CHAOS_SESSION_MS * 10);
+    chaos_pass(500);
+    chaos_pass_settled(CHAOS_SESSION_MS * 10);
+    instance->start_at_ms = 0;
+    chaos_pass(500);
     chaos_pass_settled(CHAOS_SESSION_MS * 4);
     return true;
 }

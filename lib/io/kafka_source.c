@@ -19,6 +19,7 @@ struct source_topic {
     rd_kafka_topic_t *handle;
     struct source_partition **partitions;
     uint32_t count;
+    bool is_known; /* the fetching handle knows who leads its partitions */
 };
 
 struct kafka_source {
@@ -64,6 +65,25 @@ topic_at(struct kafka_source *self, enum gf_topic topic, struct source_topic **o
     }
     *out = entry;
     return GF_OK;
+}
+
+/* The same, of a call that may wait. A first fetch from a topic that the handle knows nothing of
+ * would wait for librdkafka's next look around, a second later: a take-over, too. */
+static enum gf_rc
+topic_known(struct kafka_source *self, enum gf_topic topic, struct source_topic **out,
+            struct gf_error *error)
+{
+    enum gf_rc rc = topic_at(self, topic, out, error);
+    if (rc != GF_OK || (*out)->is_known) {
+        return rc;
+    }
+    const struct rd_kafka_metadata *metadata = NULL;
+    rc = gf_kafka_metadata(&self->committed, (*out)->handle, &metadata, error);
+    if (rc == GF_OK) {
+        (*out)->is_known = true;
+        rd_kafka_metadata_destroy(metadata);
+    }
+    return rc;
 }
 
 static enum gf_rc
@@ -330,7 +350,7 @@ source_ends(struct gf_source *source, enum gf_topic topic, uint32_t partition, i
     struct kafka_source *const self = kafka_source_of(source);
     struct gf_kafka_client *client = NULL;
     struct source_topic *entry = NULL;
-    enum gf_rc rc = topic_at(self, topic, &entry, error);
+    enum gf_rc rc = topic_known(self, topic, &entry, error);
     if (rc == GF_OK) {
         rc = client_for(self, topic, &client, error);
     }
@@ -352,7 +372,7 @@ source_ends_of(struct gf_source *source, const struct gf_source_place *places, u
     for (uint32_t index = 0; rc == GF_OK && index < count; index++) {
         struct source_topic *entry = NULL;
         assert(places[index].topic != GF_TOPIC_JOURNAL);
-        rc = topic_at(self, places[index].topic, &entry, error);
+        rc = topic_known(self, places[index].topic, &entry, error);
         if (rc == GF_OK) {
             rd_kafka_topic_partition_list_add(list, rd_kafka_topic_name(entry->handle),
                                               (int32_t)places[index].partition);

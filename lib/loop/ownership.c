@@ -16,7 +16,7 @@
 #define EVENTS_AT_ONCE  16
 #define FOLLOW_RECORDS  (32 * 1024) /* of one shard in one turn; bounds how long the group waits */
 #define FOLLOW_BESIDE   4096        /* the same while others are live */
-#define HELD_UP_US      (1000 * 1000)
+#define HELD_UP_US      (500 * 1000)
 #define STANDBY_LOOK_US (200 * 1000)
 
 int64_t

@@ -31,6 +31,9 @@ static const struct verb_option simulate_options[] = {
     {"theft-rate", 0, "SHARE", "share of the customers that steal, some day (0.02)"},
     {"arrears-rate", 0, "SHARE", "share of the customers that pay badly, some day (0.06)"},
     {"register", 0, "daily|none", "register stands (daily)"},
+    {"areas", 0, NULL, "totals of the areas' transformers too, for stages.area"},
+    {"headend", 0, "SHARE",
+     "share of the customers whose readings come by meter, for stages.intake (0)"},
     {"truth", 0, "FILE",
      "what was injected, as NDJSON (truth.ndjson in the log's folder, of Kafka here)"},
     {"plain", 0, NULL, "readings alone, without faults: for benchmarks"},
@@ -54,6 +57,8 @@ enum {
     OPTION_THEFT_RATE,
     OPTION_ARREARS_RATE,
     OPTION_REGISTER,
+    OPTION_AREAS,
+    OPTION_HEADEND,
     OPTION_TRUTH,
     OPTION_PLAIN,
     OPTION_CONTRACTS,
@@ -154,6 +159,11 @@ option_take(struct simulate *simulate, int option, const char *value)
     case OPTION_TRUTH:
         simulate->truth_path = value;
         break;
+    case OPTION_AREAS:
+        options->with_areas = true;
+        break;
+    case OPTION_HEADEND:
+        return rate_parse(value, &options->headend_ppm) ? NULL : "a share from 0 to 1";
     case OPTION_PLAIN:
         options->is_plain = true;
         break;
@@ -234,6 +244,14 @@ topic_check_empty(struct simulate *simulate, const char *log, enum gf_topic topi
     return GF_OK;
 }
 
+/* The stages for which there will be input. */
+static uint32_t
+stages_of(const struct gf_simulate_options *options)
+{
+    return GF_STAGES_CUSTOMER | (options->with_areas ? GF_STAGE_BIT(GF_STAGE_AREA) : 0) |
+           (options->headend_ppm > 0 ? GF_STAGE_BIT(GF_STAGE_INTAKE) : 0);
+}
+
 /* What the log has is what the simulation fills: its topics, their partitions. */
 static enum gf_rc
 log_check(struct simulate *simulate, const char *log, struct gf_error *error)
@@ -243,7 +261,7 @@ log_check(struct simulate *simulate, const char *log, struct gf_error *error)
         gf_log_writer_partitions(simulate->writer, GF_TOPIC_METER_READINGS, partitions, error);
     for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_INPUT_COUNT; topic++) {
         uint32_t count = 0;
-        if (!gf_stages_use(GF_STAGES_CUSTOMER, (enum gf_topic)topic)) {
+        if (!gf_stages_use(stages_of(&simulate->options), (enum gf_topic)topic)) {
             continue;
         }
         rc = gf_log_writer_partitions(simulate->writer, (enum gf_topic)topic, &count, error);
@@ -334,7 +352,7 @@ simulate_into(struct simulate *simulate, const char *log, struct gf_simulate_sum
                  gf_log_writer_folder(simulate->writer));
         simulate->truth_path = simulate->truth_default;
     }
-    if (!simulate->options.is_plain &&
+    if ((!simulate->options.is_plain || simulate->options.with_areas) &&
         (simulate->options.truth = fopen(simulate->truth_path, "we")) == NULL) {
         return gf_fail(error, GF_E_IO, "open %s: %s", simulate->truth_path, strerror(errno));
     }
@@ -450,7 +468,9 @@ const struct verb verb_simulate = {
     .examples = "  gridfold simulate --to folder:/tmp/town --customers 1000 --days 90 --seed 7\n"
                 "  gridfold simulate -c config/gridfold-kafka.yaml --customers 1000 --days 90\n"
                 "  gridfold simulate --to folder:/tmp/big --customers 1000000 --days 1 --interval "
-                "1h --plain\n",
+                "1h --plain\n"
+                "  gridfold simulate --to folder:/tmp/grid --customers 300 --days 30 --areas "
+                "--headend 0.5\n",
     .options = simulate_options,
     .run = simulate_run,
 };

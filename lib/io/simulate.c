@@ -7,6 +7,28 @@
 #include "io/simulate_private.h"
 
 static enum gf_rc
+stages_check(const struct gf_simulate_options *options, struct gf_error *error)
+{
+    if ((options->with_areas || options->headend_ppm > 0) && options->is_plain &&
+        !options->with_contracts) {
+        return gf_fail(error, GF_E_USAGE, "areas and a head-end need contracts");
+    }
+    if (options->with_areas && options->interval_s > HOUR_S) {
+        return gf_fail(error, GF_E_USAGE, "areas: an interval of an hour or less, not %u s",
+                       options->interval_s);
+    }
+    for (uint32_t i = 0; options->with_areas && i < options->days; i++) {
+        const struct gf_time start = gf_day_start(options->zone, options->start_day + (int32_t)i);
+        if (start.us % GF_US_PER_HOUR != 0) { /* totals are of hours of UTC */
+            return gf_fail(error, GF_E_USAGE,
+                           "areas: a day of %s does not begin with an hour of UTC",
+                           options->zone->name);
+        }
+    }
+    return GF_OK;
+}
+
+static enum gf_rc
 options_check(const struct gf_simulate_options *options, struct gf_error *error)
 {
     if (options->customers == 0 || options->customers > GF_SIMULATE_CUSTOMER_COUNT_MAX) {
@@ -22,7 +44,7 @@ options_check(const struct gf_simulate_options *options, struct gf_error *error)
         return gf_fail(error, GF_E_USAGE, "interval: 15m, 30m, 1h or 1d, not %u s",
                        options->interval_s);
     }
-    if (options->theft_ppm > PPM || options->arrears_ppm > PPM) {
+    if (options->theft_ppm > PPM || options->arrears_ppm > PPM || options->headend_ppm > PPM) {
         return gf_fail(error, GF_E_USAGE, "a rate is between 0 and 1");
     }
     /* Contracts begin two years before; no time may be before 1970. */
@@ -30,7 +52,7 @@ options_check(const struct gf_simulate_options *options, struct gf_error *error)
         return gf_fail(error, GF_E_USAGE, "start: a day from 1973 to 2169");
     }
     assert(options->partitions > 0);
-    return GF_OK;
+    return stages_check(options, error);
 }
 
 /* A step of one customer. */
@@ -104,6 +126,9 @@ slot_run(struct sim *sim, const struct sim_slot *slot)
         for (uint32_t i = sim->partition_first[partition]; rc == GF_OK && i < end; i++) {
             rc = sim_meter_slot(sim, partition, &sim->customers[i], slot);
         }
+    }
+    if (rc == GF_OK) {
+        rc = sim_areas_hour(sim, slot->end);
     }
     sim->emitted_until = slot->end;
     if (rc == GF_OK && sim->options->progress != NULL) {

@@ -41,7 +41,9 @@
     X(PAID_LATE, "paid_late")                                                                      \
     X(PAID_PARTLY, "paid_partly")                                                                  \
     X(UNPAID, "unpaid")                                                                            \
-    X(REVERSED, "payment_reversed")
+    X(REVERSED, "payment_reversed")                                                                \
+    X(AREA_LOSS, "area_loss") /* one line for each area and hour: loss, theft, and what the        \
+                                 readings do not say, which add up to the residual */
 
 enum gf_simulate_fact {
 #define GF_SIMULATE_FACT_CODE(code, name) GF_FACT_##code,
@@ -74,6 +76,10 @@ struct gf_simulate_options {
     bool is_plain;                   /* readings alone, without any fault */
     bool with_contracts;             /* plain: contracts, tariffs, prices and supply too */
     bool with_registers;             /* a stand each midnight; never when plain */
+    bool with_areas;      /* the transformers' hourly totals; with contracts, and intervals of an
+                             hour or less */
+    uint32_t headend_ppm; /* share of the customers whose readings come by a head-end, with
+                             contracts; a meter exchange is then a second contract too */
     struct gf_simulate_target target;
     FILE *truth; /* NDJSON; borrowed, NULL: none */
     /* Called after every interval; may be NULL. */

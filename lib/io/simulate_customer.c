@@ -29,6 +29,7 @@ enum {
     DRAW_VACANT,
     DRAW_VACANT_DAY,
     DRAW_MULTIPLIER,
+    DRAW_HEADEND,
 };
 
 #define NEVER INT32_MAX
@@ -183,6 +184,7 @@ customer_make(const struct sim *sim, uint32_t number, struct sim_customer *out)
     archetype_choose(sim, out);
     size_choose(sim, out);
     terms_choose(sim, out);
+    out->is_headend = draw(sim, number, DRAW_HEADEND, PPM) < sim->options->headend_ppm;
     if (!sim->options->is_plain) {
         register_choose(sim, out);
         fate_choose(sim, out);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/unit.h"
 #include "codec/records.h"
 #include "io/simulate_private.h"
@@ -76,46 +77,78 @@ sim_emit_reading(struct sim *sim, uint32_t partition, const struct sim_customer 
 {
     char id[SIM_ID_SIZE];
     const uint32_t size = sim_id('C', customer->number, 0, id);
-    return sim_emit(sim, GF_TOPIC_METER_READINGS, partition, gf_span_of(id, size), arrival,
-                    reading);
+    if (!customer->is_headend) {
+        return sim_emit(sim, GF_TOPIC_METER_READINGS, partition, gf_span_of(id, size), arrival,
+                        reading);
+    }
+    const struct gf_headend_reading headend = {
+        .meter_id = reading->meter_id,
+        .obis = reading->obis,
+        .kind = reading->kind,
+        .interval_start = reading->interval_start,
+        .interval_s = reading->interval_s,
+        .energy_micro_kwh = reading->energy_micro_kwh,
+        .quality = reading->quality,
+        .status_bits = reading->status_bits,
+        .source = reading->source,
+    };
+    return sim_emit(sim, GF_TOPIC_HEADEND_READINGS,
+                    gf_partition_of(reading->meter_id, sim->options->partitions), reading->meter_id,
+                    arrival, &headend);
+}
+
+/* `exchange_at`: GF_TIME_NONE in the first version, which knows the first meter alone. */
+static enum gf_rc
+contract_emit(struct sim *sim, uint32_t partition, const struct sim_customer *customer,
+              struct gf_time issued_at, struct gf_time exchange_at)
+{
+    char key[SIM_ID_SIZE], contract_id[SIM_ID_SIZE], meter_id[2][SIM_ID_SIZE];
+    char area[SIM_AREA_ID_SIZE];
+    const bool is_exchange = exchange_at.us != GF_TIME_NONE.us;
+    const struct gf_span key_span = gf_span_of(key, sim_id('C', customer->number, 0, key));
+    const struct gf_time valid_from = {
+        gf_day_start(sim->options->zone, sim->options->start_day).us - CONTRACT_AGE};
+    const struct gf_protection protection = {.kind = customer->protection,
+                                             .valid_from = valid_from};
+    struct gf_contract_meter meters[2];
+    meters[0] = (struct gf_contract_meter){
+        .meter_id = gf_span_of(meter_id[0], sim_id('M', customer->number, 1, meter_id[0])),
+        .digits = customer->digits > 0 ? customer->digits : 6, /* --plain chooses no register */
+        .lsb_micro_kwh = {customer->multiplier > 1 ? MICRO_PER_WH : 10 * MICRO_PER_WH},
+        .multiplier = (int32_t)customer->multiplier,
+        .valid_from = valid_from,
+        .has_valid_to = is_exchange,
+        .valid_to = exchange_at,
+    };
+    meters[1] = meters[0];
+    meters[1].meter_id = gf_span_of(meter_id[1], sim_id('M', customer->number, 2, meter_id[1]));
+    meters[1].valid_from = exchange_at;
+    meters[1].has_valid_to = false;
+    const struct gf_customer_contract contract = {
+        .contract_id = gf_span_of(contract_id, sim_id('K', customer->number, 0, contract_id)),
+        .version = is_exchange ? 2 : 1,
+        .customer_class = customer->customer_class,
+        .has_capacity_w = true,
+        .capacity_w = customer->capacity_w,
+        .tariff_id = sim_plan_get((enum sim_plan)customer->plan)->tariff_id,
+        .area_id = sim_area_id(customer->area, area),
+        .zone = gf_span_text(SIM_MARKET_ZONE),
+        .time_zone = gf_span_text(sim->options->zone->name),
+        .currency = gf_span_text(SIM_CURRENCY),
+        .protections = {&protection, customer->protection != GF_PROTECTION_KIND_UNKNOWN ? 1 : 0},
+        .meters = {meters, is_exchange ? 2 : 1},
+        .export_permit = customer->solar_w > 0,
+        .valid_from = valid_from,
+        .issued_at = issued_at,
+    };
+    return sim_emit(sim, GF_TOPIC_CUSTOMER_CONTRACTS, partition, key_span, issued_at, &contract);
 }
 
 enum gf_rc
 sim_emit_contract(struct sim *sim, uint32_t partition, const struct sim_customer *customer,
                   struct gf_time issued_at)
 {
-    char key[SIM_ID_SIZE], contract_id[SIM_ID_SIZE], meter_id[SIM_ID_SIZE], area[16];
-    const struct gf_span key_span = gf_span_of(key, sim_id('C', customer->number, 0, key));
-    const struct gf_time valid_from = {
-        gf_day_start(sim->options->zone, sim->options->start_day).us - CONTRACT_AGE};
-    const struct gf_protection protection = {.kind = customer->protection,
-                                             .valid_from = valid_from};
-    const struct gf_contract_meter meter = {
-        .meter_id = gf_span_of(meter_id, sim_id('M', customer->number, 1, meter_id)),
-        .digits = customer->digits > 0 ? customer->digits : 6, /* --plain chooses no register */
-        .lsb_micro_kwh = {customer->multiplier > 1 ? MICRO_PER_WH : 10 * MICRO_PER_WH},
-        .multiplier = (int32_t)customer->multiplier,
-        .valid_from = valid_from,
-    };
-    const int area_size = snprintf(area, sizeof area, "AREA-%02u", customer->area + 1u);
-    const struct gf_customer_contract contract = {
-        .contract_id = gf_span_of(contract_id, sim_id('K', customer->number, 0, contract_id)),
-        .version = 1,
-        .customer_class = customer->customer_class,
-        .has_capacity_w = true,
-        .capacity_w = customer->capacity_w,
-        .tariff_id = sim_plan_get((enum sim_plan)customer->plan)->tariff_id,
-        .area_id = gf_span_of(area, (size_t)area_size),
-        .zone = gf_span_text(SIM_MARKET_ZONE),
-        .time_zone = gf_span_text(sim->options->zone->name),
-        .currency = gf_span_text(SIM_CURRENCY),
-        .protections = {&protection, customer->protection != GF_PROTECTION_KIND_UNKNOWN ? 1 : 0},
-        .meters = {&meter, 1},
-        .export_permit = customer->solar_w > 0,
-        .valid_from = valid_from,
-        .issued_at = issued_at,
-    };
-    return sim_emit(sim, GF_TOPIC_CUSTOMER_CONTRACTS, partition, key_span, issued_at, &contract);
+    return contract_emit(sim, partition, customer, issued_at, GF_TIME_NONE);
 }
 
 enum gf_rc
@@ -238,7 +271,7 @@ sim_emit_due(struct sim *sim, uint32_t partition, struct gf_time time)
         char id[SIM_ID_SIZE];
         const struct gf_span key = gf_span_of(id, sim_id('C', customer->number, 0, id));
         sim_queue_pop(queue);
-        const struct gf_time stamp = gf_time_max(item.time, sim->emitted_until);
+        struct gf_time stamp = gf_time_max(item.time, sim->emitted_until);
         enum gf_rc rc = GF_OK;
         switch ((enum sim_item_kind)item.kind) {
         case SIM_ITEM_EVENT:
@@ -251,7 +284,13 @@ sim_emit_due(struct sim *sim, uint32_t partition, struct gf_time time)
         case SIM_ITEM_REVERSAL:
             rc = payment_emit(sim, partition, key, customer, &item, stamp);
             break;
+        case SIM_ITEM_CONTRACT:
+            rc = contract_emit(sim, partition, customer, stamp, item.about);
+            break;
         case SIM_ITEM_READING:
+            /* A head-end sends what it has at the end of each interval: its partitions hold meters
+             * of customers of all others. */
+            stamp = customer->is_headend ? time : stamp;
             rc = late_reading_emit(sim, partition, customer, &item, stamp);
             break;
         }

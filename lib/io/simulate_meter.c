@@ -242,6 +242,20 @@ theft_begin(struct sim *sim, uint32_t partition, struct sim_customer *customer)
                : event_put(sim, partition, customer, GF_METER_EVENT_CODE_COVER_CLOSED, closed);
 }
 
+/* A day ahead: a head-end's readings of the new meter find their customer by the contract that
+ * names it. */
+static enum gf_rc
+contract_put(struct sim *sim, uint32_t partition, const struct sim_customer *customer)
+{
+    const struct sim_item item = {
+        .time = {sim->today.start.us + 10 * GF_US_PER_HOUR},
+        .place = place_of(sim, customer),
+        .kind = SIM_ITEM_CONTRACT,
+        .about = sim->today.end,
+    };
+    return sim_put_off(sim, partition, &item);
+}
+
 enum gf_rc
 sim_meter_day(struct sim *sim, uint32_t partition, struct sim_customer *customer)
 {
@@ -249,6 +263,9 @@ sim_meter_day(struct sim *sim, uint32_t partition, struct sim_customer *customer
     const int32_t day = sim->today.day;
     if (day == customer->exchange_day) {
         rc = meter_exchange(sim, partition, customer);
+    }
+    if (rc == GF_OK && customer->is_headend && day == customer->exchange_day - 1) {
+        rc = contract_put(sim, partition, customer);
     }
     if (rc == GF_OK && day == customer->theft_day) {
         rc = theft_begin(sim, partition, customer);
@@ -345,10 +362,25 @@ faulty_emit(struct sim *sim, uint32_t partition, struct sim_customer *customer,
     return reading_emit(sim, partition, customer, slot, micro, actual, STATUS_POWER_DOWN, import);
 }
 
-/* What the meter counts of what is used, and what goes out. */
+/* What the meter counts of what is used, and what of that goes unseen. */
 static int64_t
 counted_of(const struct sim *sim, const struct sim_customer *customer, const struct sim_slot *slot,
-           int64_t used, bool is_faulty, int64_t *export_out)
+           int64_t used)
+{
+    if (sim->today.day < customer->theft_day) {
+        return used;
+    }
+    if (customer->theft == SIM_THEFT_SCALE) {
+        return used / 1000 * customer->theft_ppm / PPM * 1000;
+    }
+    const uint32_t hour = (slot->hour + 24 - customer->bypass_from_hour) % 24;
+    return customer->theft == SIM_THEFT_BYPASS && hour < customer->bypass_hours ? 0 : used;
+}
+
+/* What is taken from the grid, and what goes out. */
+static int64_t
+taken_of(const struct sim *sim, const struct sim_customer *customer, const struct sim_slot *slot,
+         int64_t used, bool is_faulty, int64_t *export_out)
 {
     if (is_faulty && customer->fault == GF_FACT_POWER_FAIL) {
         return 0;
@@ -360,47 +392,86 @@ counted_of(const struct sim *sim, const struct sim_customer *customer, const str
         *export_out = net < 0 ? -net : 0;
         used = net < 0 ? 0 : net;
     }
-    if (sim->today.day < customer->theft_day) {
-        return used;
+    return used;
+}
+
+/* What the readings of a slot come to in the end, given what the meter counted. */
+static int64_t
+reported_of(const struct sim_customer *customer, const struct sim_slot *slot, bool is_faulty,
+            const struct sim_use *use)
+{
+    switch (is_faulty ? customer->fault : GF_FACT_COUNT) {
+    case GF_FACT_MISSING:
+    case GF_FACT_TOO_LATE:
+        return 0;
+    case GF_FACT_ESTIMATED:
+        return customer->is_corrected ? use->counted : round_wh(slot_expected(customer, slot));
+    case GF_FACT_DUPLICATE:
+    case GF_FACT_LATE:
+        return use->counted; /* no export comes with these */
+    case GF_FACT_STUCK:
+        return customer->fault_micro;
+    default:
+        return use->counted - use->exported;
     }
-    if (customer->theft == SIM_THEFT_SCALE) {
-        return used / 1000 * customer->theft_ppm / PPM * 1000;
+}
+
+static void
+use_tell(struct sim *sim, const struct sim_customer *customer, const struct sim_slot *slot,
+         bool is_faulty, struct sim_use *use)
+{
+    if (!sim->options->with_areas) {
+        return;
     }
-    const uint32_t hour = (slot->hour + 24 - customer->bypass_from_hour) % 24;
-    return customer->theft == SIM_THEFT_BYPASS && hour < customer->bypass_hours ? 0 : used;
+    use->reported = reported_of(customer, slot, is_faulty, use);
+    use->is_unreported = use->reported != use->counted - use->exported;
+    sim_area_add(sim, customer, use);
+}
+
+static enum gf_rc
+slot_emit(struct sim *sim, uint32_t partition, struct sim_customer *customer,
+          const struct sim_slot *slot, const struct sim_use *use, bool is_faulty)
+{
+    const int32_t actual = GF_READING_QUALITY_ACTUAL;
+    if (!is_faulty || customer->fault == GF_FACT_POWER_FAIL || customer->fault == GF_FACT_CLOCK) {
+        if (customer->solar_w > 0 && sim->options->interval_s != DAY_S) {
+            const enum gf_rc rc =
+                reading_emit(sim, partition, customer, slot, use->exported, actual, 0, "1-0:2.8.0");
+            if (rc != GF_OK) {
+                return rc;
+            }
+        }
+        if (!is_faulty) {
+            return reading_emit(sim, partition, customer, slot, use->counted, actual, 0,
+                                "1-0:1.8.0");
+        }
+    }
+    return faulty_emit(sim, partition, customer, slot, use->counted);
 }
 
 enum gf_rc
 sim_meter_slot(struct sim *sim, uint32_t partition, struct sim_customer *customer,
                const struct sim_slot *slot)
 {
-    int64_t micro = slot_used(sim, customer, slot), exported = 0;
+    struct sim_use use = {.counted = slot_used(sim, customer, slot)};
     if (sim->options->is_plain) {
-        return reading_emit(sim, partition, customer, slot, micro, GF_READING_QUALITY_ACTUAL, 0,
-                            "1-0:1.8.0");
+        use_tell(sim, customer, slot, false, &use);
+        return reading_emit(sim, partition, customer, slot, use.counted, GF_READING_QUALITY_ACTUAL,
+                            0, "1-0:1.8.0");
     }
     const bool is_faulty = customer->is_special && customer->fault != GF_FACT_COUNT &&
                            slot->index >= customer->fault_slot &&
                            slot->index < customer->fault_slot_end;
     if (customer->is_special) {
-        micro = counted_of(sim, customer, slot, micro, is_faulty, &exported);
+        const int64_t taken = taken_of(sim, customer, slot, use.counted, is_faulty, &use.exported);
+        use.counted = counted_of(sim, customer, slot, taken);
+        use.stolen = taken - use.counted;
     }
-    customer->metered_micro += micro;
-    customer->used_micro[slot->band[customer->plan]] += micro;
-    if (!is_faulty || customer->fault == GF_FACT_POWER_FAIL || customer->fault == GF_FACT_CLOCK) {
-        const int32_t actual = GF_READING_QUALITY_ACTUAL;
-        if (customer->solar_w > 0 && sim->options->interval_s != DAY_S) {
-            const enum gf_rc rc =
-                reading_emit(sim, partition, customer, slot, exported, actual, 0, "1-0:2.8.0");
-            if (rc != GF_OK) {
-                return rc;
-            }
-        }
-        if (!is_faulty) {
-            return reading_emit(sim, partition, customer, slot, micro, actual, 0, "1-0:1.8.0");
-        }
-    }
-    return faulty_emit(sim, partition, customer, slot, micro);
+    customer->metered_micro += use.counted;
+    customer->used_micro[slot->band[customer->plan]] += use.counted;
+    const enum gf_rc rc = slot_emit(sim, partition, customer, slot, &use, is_faulty);
+    use_tell(sim, customer, slot, is_faulty, &use); /* after it: a stuck value is chosen there */
+    return rc;
 }
 
 enum gf_rc

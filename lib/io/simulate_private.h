@@ -1,6 +1,6 @@
 /* The parts of the simulator: day (weather, calendar, tables), customer (who there is), load (how
  * much each uses), meter (what the meter says of it), bill (invoices and payments), market (prices
- * and supply), emit (records and truth). */
+ * and supply), area (what transformers gave), emit (records and truth). */
 #ifndef GF_IO_SIMULATE_PRIVATE_H
 #define GF_IO_SIMULATE_PRIVATE_H
 
@@ -34,6 +34,7 @@ enum sim_stream {
     SIM_STREAM_WEATHER,
     SIM_STREAM_MARKET,
     SIM_STREAM_FUTURE,
+    SIM_STREAM_AREA,
 };
 
 enum sim_archetype {
@@ -76,6 +77,7 @@ struct sim_customer {
     uint8_t digits, pay, theft, meter_generation;
     uint8_t protection; /* enum gf_protection_kind; UNKNOWN: none */
     uint8_t bypass_from_hour, bypass_hours;
+    bool is_headend;    /* a head-end sends its readings, by meter */
     bool is_special;    /* today: a fault, a theft or an export; else the meter says what is */
     uint32_t theft_ppm; /* share that the meter still counts */
     int32_t theft_day, exchange_day, arrears_day,
@@ -117,6 +119,22 @@ struct sim_day {
     struct sim_slot slots[SIM_SLOT_COUNT_MAX];
 };
 
+/* What became of a customer's energy in a slot, in micro-kWh. */
+struct sim_use {
+    int64_t counted, exported; /* by the meter */
+    int64_t stolen;            /* used, and not counted */
+    int64_t reported;          /* what the readings say in the end: import less export */
+    bool is_unreported;        /* that is not what the meter counted */
+};
+
+/* Of an hour so far. */
+struct sim_area {
+    int64_t metered_micro; /* import less export */
+    int64_t taken_micro;   /* what the grid brought to the customers, stolen or not */
+    int64_t stolen_micro, reported_micro;
+    uint32_t unreported, values;
+};
+
 struct sim {
     const struct gf_simulate_options *options;
     struct gf_simulate_summary summary;
@@ -130,6 +148,7 @@ struct sim {
     struct gf_time bill_from;     /* start of the period that runs */
     int32_t *weights;             /* [archetype][day type][slot of 24 h] */
     uint32_t weight_count;
+    struct sim_area areas[SIM_AREA_COUNT];
 };
 
 static inline uint64_t
@@ -191,6 +210,13 @@ GF_MUST_USE enum gf_rc sim_plans_publish(struct sim *sim);
 /* Prices and forecasts of tomorrow, and supply as it was, of a day. The day before the first:
  * `only_ahead`. */
 GF_MUST_USE enum gf_rc sim_market_day(struct sim *sim, int32_t day, bool only_ahead);
+
+/* simulate_area.c */
+#define SIM_AREA_ID_SIZE 16
+struct gf_span sim_area_id(uint32_t area, char out[SIM_AREA_ID_SIZE]);
+void sim_area_add(struct sim *sim, const struct sim_customer *customer, const struct sim_use *use);
+/* The totals of the hour that ends there; nothing when none does. */
+GF_MUST_USE enum gf_rc sim_areas_hour(struct sim *sim, struct gf_time end);
 
 /* simulate_emit.c */
 GF_MUST_USE enum gf_rc sim_emit(struct sim *sim, enum gf_topic topic, uint32_t partition,

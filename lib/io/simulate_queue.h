@@ -17,6 +17,7 @@ enum sim_item_kind {
     SIM_ITEM_PAYMENT,  /* a amount; code: method; part: counts from 1; since: start of the period */
     SIM_ITEM_REVERSAL, /* the same of what is taken back */
     SIM_ITEM_READING,  /* a energy, b status bits; about: start of the interval */
+    SIM_ITEM_CONTRACT, /* the second; about: when the meter that it names comes */
 };
 
 struct sim_item {

@@ -36,11 +36,45 @@ reading_take(struct world *world, uint32_t customer, const struct gf_meter_readi
     };
 }
 
+/* A head-end's reading is that of a customer who has the meter. */
+static void
+headend_take(struct world *world, uint32_t customer, const struct gf_headend_reading *from)
+{
+    const struct gf_meter_reading reading = {
+        .meter_id = from->meter_id,
+        .obis = from->obis,
+        .kind = from->kind,
+        .interval_start = from->interval_start,
+        .interval_s = from->interval_s,
+        .energy_micro_kwh = from->energy_micro_kwh,
+        .quality = from->quality,
+        .status_bits = from->status_bits,
+        .source = from->source,
+    };
+    assert_true(reading.source != GF_READING_SOURCE_UNKNOWN);
+    reading_take(world, customer, &reading);
+}
+
+static void
+total_take(struct world *world, uint32_t area, const struct gf_area_total *from)
+{
+    world->hours = realloc(world->hours, (world->hour_count + 1) * sizeof *world->hours);
+    assert_non_null(world->hours);
+    assert_int_equal(from->interval_s, 3600);
+    world->hours[world->hour_count++] = (struct area_hour){
+        .area = area,
+        .start_us = from->interval_start.us,
+        .sent = from->energy_micro_kwh.micro_kwh,
+    };
+}
+
 static void
 contract_take(struct world *world, uint32_t customer, const struct gf_customer_contract *from)
 {
     struct person *person = &world->people[customer];
-    assert_int_equal(from->meters.count, 1);
+    assert_int_equal(from->meters.count, ++person->contracts);
+    assert_int_equal(from->version, person->contracts);
+    person->area = (uint32_t)strtoul((const char *)from->area_id.data + 5, NULL, 10);
     person->digits = (uint32_t)from->meters.items[0].digits;
     person->multiplier = (uint32_t)from->meters.items[0].multiplier;
     person->lsb = from->meters.items[0].lsb_micro_kwh.micro_kwh;
@@ -69,6 +103,10 @@ body_take(struct world *world, enum gf_topic topic, uint32_t customer, const voi
 {
     if (topic == GF_TOPIC_METER_READINGS) {
         reading_take(world, customer, body);
+    } else if (topic == GF_TOPIC_HEADEND_READINGS) {
+        headend_take(world, customer, body);
+    } else if (topic == GF_TOPIC_AREA_TOTALS) {
+        total_take(world, customer, body);
     } else if (topic == GF_TOPIC_CUSTOMER_CONTRACTS) {
         contract_take(world, customer, body);
     } else if (topic == GF_TOPIC_TARIFF_PLANS) {
@@ -85,6 +123,22 @@ body_take(struct world *world, enum gf_topic topic, uint32_t customer, const voi
         world->invoice_customers[world->invoice_count] = customer;
         world->invoices[world->invoice_count++] = *(const struct gf_invoice *)body;
     }
+}
+
+/* Number in C00000001, in M00000001-1 or in AREA-01. */
+static uint32_t
+key_number(enum gf_topic topic, struct gf_span key)
+{
+    const bool is_area = topic == GF_TOPIC_AREA_TOTALS,
+               is_meter = topic == GF_TOPIC_HEADEND_READINGS;
+    const uint32_t first = is_area ? 5 : 1, end = is_area ? 7 : 9;
+    uint32_t number = 0;
+    assert_int_equal(key.size, is_meter ? 11 : end);
+    for (uint32_t i = first; i < end; i++) {
+        number = number * 10 + (uint32_t)(key.data[i] - '0');
+    }
+    assert_true(number > 0 && number < CUSTOMER_MAX);
+    return number;
 }
 
 /* A target: every record must decode, lie where its key belongs, and come in time. */
@@ -113,10 +167,9 @@ take(void *context, const struct gf_record *record, struct gf_error *error)
         assert_int_equal(record->partition, 0);
     } else {
         assert_int_equal(record->partition, gf_partition_of(record->key, PARTITION_COUNT));
-        for (uint32_t i = 1; i < record->key.size; i++) {
-            customer = customer * 10 + (uint32_t)(record->key.data[i] - '0');
-        }
-        assert_true(record->key.size == 9 && customer > 0 && customer < CUSTOMER_MAX);
+        customer = key_number(topic, record->key);
+    }
+    if (customer > 0 && topic != GF_TOPIC_AREA_TOTALS) {
         gf_digest_extend(&world->people[customer].digest, record->value.data, record->value.size);
         world->people[customer].records++;
     }
@@ -130,6 +183,37 @@ take(void *context, const struct gf_record *record, struct gf_error *error)
     return GF_OK;
 }
 
+static int64_t
+number_after(const char *line, const char *name)
+{
+    const char *at = strstr(line, name);
+    assert_non_null(at);
+    return strtoll(at + strlen(name), NULL, 10);
+}
+
+/* Lines about areas come in the order of the totals. */
+static void
+hour_read(struct world *world, const char *line)
+{
+    char time[64];
+    uint32_t area = 0;
+    struct gf_time from;
+    assert_true(world->told_count < world->hour_count);
+    struct area_hour *hour = &world->hours[world->told_count++];
+    assert_int_equal(sscanf(line,
+                            "{\"area\":\"AREA-%u\",\"kind\":\"area_loss\",\"from\":\"%63[^\"]\"",
+                            &area, time),
+                     2);
+    assert_int_equal(gf_time_parse(time, strlen(time), &from), GF_OK);
+    assert_int_equal(area, hour->area);
+    assert_int_equal(from.us, hour->start_us);
+    hour->total = number_after(line, "\"total_micro_kwh\":");
+    hour->loss = number_after(line, "\"loss_micro_kwh\":");
+    hour->theft = number_after(line, "\"theft_micro_kwh\":");
+    hour->unreported = number_after(line, "\"unreported_micro_kwh\":");
+    hour->unreported_count = (uint32_t)number_after(line, "\"unreported\":");
+}
+
 static void
 facts_read(struct world *world, FILE *truth)
 {
@@ -138,6 +222,10 @@ facts_read(struct world *world, FILE *truth)
     while (fgets(line, sizeof line, truth) != NULL) {
         struct fact fact = {.readings = 0};
         struct gf_time from;
+        if (strncmp(line, "{\"area\"", 7) == 0) {
+            hour_read(world, line);
+            continue;
+        }
         assert_int_equal(sscanf(line,
                                 "{\"customer\":\"C%u\",\"kind\":\"%31[^\"]\",\"from\":\"%63[^\"]\"",
                                 &fact.customer, fact.kind, time),
@@ -196,6 +284,7 @@ world_free(struct world *world)
     free(world->invoices);
     free(world->invoice_customers);
     free(world->facts);
+    free(world->hours);
     free(world);
 }
 

@@ -22,6 +22,13 @@ struct reading {
     bool is_export;
 };
 
+/* An hour of an area: the total that was sent, and the line of truth about it. */
+struct area_hour {
+    uint32_t area;
+    int64_t start_us, sent, total, loss, theft, unreported;
+    uint32_t unreported_count;
+};
+
 struct fact {
     uint32_t customer, readings;
     char kind[32];
@@ -30,7 +37,7 @@ struct fact {
 
 struct person {
     struct gf_digest digest; /* of all records, in order */
-    uint32_t records, digits, multiplier, plan;
+    uint32_t records, digits, multiplier, plan, area, contracts;
     int64_t lsb;
 };
 
@@ -54,6 +61,8 @@ struct world {
     uint32_t plan_count;
     struct fact *facts;
     uint32_t fact_count;
+    struct area_hour *hours;
+    uint32_t hour_count, told_count; /* sent; with truth */
     struct gf_simulate_summary summary;
 };
 

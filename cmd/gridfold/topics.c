@@ -1,5 +1,6 @@
 /* gridfold topics plan, gridfold topics create: the topics that the configuration needs against
- * those there are. Nothing here changes or deletes a topic that exists. */
+ * those there are. Nothing here changes or deletes what exists; a stage that is switched on later
+ * adds partitions to the journal and the dead letters. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,14 +168,16 @@ plan_print(const struct topics *topics)
     }
 }
 
-/* Differences one a line; `is_missing_told`: those of topics that are not there too. */
+/* Differences one a line; `is_missing_told`: those that `topics create` ends, too. */
 static void
 differences_print(const struct topics *topics, bool is_missing_told)
 {
     for (uint32_t i = 0; i < topics->difference_count; i++) {
         char text[GF_ERROR_TEXT_SIZE];
-        if (is_missing_told || topics->differences[i].gap != GF_KAFKA_GAP_MISSING) {
-            gf_kafka_difference_print(&topics->differences[i], text, sizeof(text));
+        const struct gf_kafka_difference *difference = &topics->differences[i];
+        const bool is_made = difference->gap == GF_KAFKA_GAP_MISSING || difference->can_grow;
+        if (is_missing_told || !is_made) {
+            gf_kafka_difference_print(difference, text, sizeof(text));
             printf("%s\n", text);
         }
     }
@@ -196,11 +199,13 @@ plan(struct topics *topics, int *exit_code, struct gf_error *error)
 static enum gf_rc
 create(struct topics *topics, int *exit_code, struct gf_error *error)
 {
-    struct gf_kafka_topic missing[GF_TOPIC_COUNT];
-    uint32_t count = 0;
+    struct gf_kafka_topic missing[GF_TOPIC_COUNT], small[GF_TOPIC_COUNT];
+    uint32_t count = 0, small_count = 0;
     for (uint32_t i = 0; i < topics->difference_count; i++) {
         if (topics->differences[i].gap == GF_KAFKA_GAP_MISSING) {
             missing[count++] = *topics->differences[i].wanted;
+        } else if (topics->differences[i].can_grow) {
+            small[small_count++] = *topics->differences[i].wanted;
         }
     }
     enum gf_rc rc = GF_OK;
@@ -211,6 +216,13 @@ create(struct topics *topics, int *exit_code, struct gf_error *error)
     for (uint32_t i = 0; rc == GF_OK && i < count; i++) {
         printf("made %s with %u partitions\n", missing[i].name, missing[i].partition_count);
     }
+    if (rc == GF_OK && small_count > 0) {
+        rc = gf_kafka_admin_grow(&topics->kafka, small, small_count, error);
+    }
+    for (uint32_t i = 0; rc == GF_OK && i < small_count; i++) {
+        printf("%s has %u partitions now\n", small[i].name, small[i].partition_count);
+    }
+    count += small_count;
     if (rc == GF_OK && count == 0) {
         printf("nothing to make\n");
     }
@@ -285,7 +297,8 @@ const struct verb verb_topics_create = {
     .name = "topics create",
     .arguments = "-c CONFIG [--retention DAYS]",
     .doc =
-        "Makes the topics that are missing, and says what differs and is left as it is (exit 1).",
+        "Makes the topics that are missing, adds the partitions of a stage that was switched on, "
+        "and says what differs and is left as it is (exit 1).",
     .examples = "  gridfold topics create -c config/gridfold-kafka.yaml\n"
                 "  gridfold topics create -c config/gridfold.yaml\n",
     .options = topics_options,

@@ -115,24 +115,44 @@ topic_new(const struct gf_kafka_topic *topic, rd_kafka_NewTopic_t **out, struct 
     return GF_OK;
 }
 
+/* `harmless`: the code of a topic that is as it should be already. */
 static enum gf_rc
-create_answer(struct exchange *exchange, struct gf_error *error)
+topics_answer(struct exchange *exchange, const rd_kafka_topic_result_t **topics, size_t count,
+              rd_kafka_resp_err_t harmless, const char *what, struct gf_error *error)
 {
-    const rd_kafka_CreateTopics_result_t *const result =
-        rd_kafka_event_CreateTopics_result(exchange->event);
-    size_t count = 0;
-    const rd_kafka_topic_result_t **const topics =
-        rd_kafka_CreateTopics_result_topics(result, &count);
     for (size_t index = 0; index < count; index++) {
         const rd_kafka_resp_err_t code = rd_kafka_topic_result_error(topics[index]);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == harmless) {
             continue;
         }
         const char *const text = rd_kafka_topic_result_error_string(topics[index]);
-        return gf_kafka_fail(&exchange->client, code, error, "topic %s cannot be made (%s)",
-                             rd_kafka_topic_result_name(topics[index]), text == NULL ? "" : text);
+        return gf_kafka_fail(&exchange->client, code, error, "topic %s cannot be made%s (%s)",
+                             rd_kafka_topic_result_name(topics[index]), what,
+                             text == NULL ? "" : text);
     }
     return GF_OK;
+}
+
+static enum gf_rc
+create_answer(struct exchange *exchange, struct gf_error *error)
+{
+    size_t count = 0;
+    const rd_kafka_topic_result_t **const topics = rd_kafka_CreateTopics_result_topics(
+        rd_kafka_event_CreateTopics_result(exchange->event), &count);
+    return topics_answer(exchange, topics, count, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, "",
+                         error);
+}
+
+/* A broker says INVALID_PARTITIONS where there are as many already: by somebody else, a moment ago.
+ */
+static enum gf_rc
+grow_answer(struct exchange *exchange, struct gf_error *error)
+{
+    size_t count = 0;
+    const rd_kafka_topic_result_t **const topics = rd_kafka_CreatePartitions_result_topics(
+        rd_kafka_event_CreatePartitions_result(exchange->event), &count);
+    return topics_answer(exchange, topics, count, RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, " larger",
+                         error);
 }
 
 static struct gf_kafka_topic *
@@ -186,13 +206,13 @@ create_settle(struct exchange *exchange, const struct gf_kafka_topic *topics, ui
         if (rc != GF_OK) {
             return rc;
         }
-        while (known < count && there[known].partition_count > 0) {
+        while (known < count && there[known].partition_count >= topics[known].partition_count) {
             known++;
         }
         if (known < count && gf_kafka_now_us() > deadline_us) {
             return gf_kafka_fail(&exchange->client, RD_KAFKA_RESP_ERR__TIMED_OUT, error,
-                                 "topic %s was made but no broker knows it yet",
-                                 topics[known].name);
+                                 "topic %s was made but no broker knows its %u partitions yet",
+                                 topics[known].name, topics[known].partition_count);
         }
         rd_kafka_poll(exchange->client.handle, known < count ? RETRY_WAIT_MS : 0);
     }
@@ -227,6 +247,44 @@ gf_kafka_admin_create(const struct gf_kafka_config *config, const struct gf_kafk
         }
     }
     rd_kafka_NewTopic_destroy_array(fresh, made);
+    exchange_close(&exchange);
+    return rc;
+}
+
+enum gf_rc
+gf_kafka_admin_grow(const struct gf_kafka_config *config, const struct gf_kafka_topic *topics,
+                    uint32_t count, struct gf_error *error)
+{
+    assert(count > 0 && count <= GF_TOPIC_COUNT);
+    rd_kafka_NewPartitions_t *grown[GF_TOPIC_COUNT] = {NULL};
+    struct exchange exchange;
+    enum gf_rc rc = exchange_open(&exchange, config, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, error);
+    uint32_t made = 0;
+    while (rc == GF_OK && made < count) {
+        char text[256] = "";
+        grown[made] = rd_kafka_NewPartitions_new(topics[made].name, topics[made].partition_count,
+                                                 text, sizeof(text));
+        if (grown[made] == NULL) {
+            rc = gf_fail(error, GF_E_CONFIG, "topic %s: %s", topics[made].name, text);
+        } else {
+            made++;
+        }
+    }
+    if (rc == GF_OK) {
+        char text[128];
+        rd_kafka_AdminOptions_set_operation_timeout(exchange.options, gf_kafka_timeout_ms(config),
+                                                    text, sizeof(text));
+        rd_kafka_CreatePartitions(exchange.client.handle, grown, made, exchange.options,
+                                  exchange.queue);
+        rc = exchange_wait(&exchange, "addition of partitions", error);
+    }
+    if (rc == GF_OK) {
+        rc = grow_answer(&exchange, error);
+    }
+    if (rc == GF_OK) {
+        rc = create_settle(&exchange, topics, count, error);
+    }
+    rd_kafka_NewPartitions_destroy_array(grown, made);
     exchange_close(&exchange);
     return rc;
 }

@@ -23,6 +23,7 @@ gf_kafka_topics_wanted(const struct gf_kafka_config *config, const struct gf_kaf
         out[index] = (struct gf_kafka_topic){
             .partition_count = gf_stages_partitions(
                 wish->stages == 0 ? GF_STAGES_CUSTOMER : wish->stages, topic, wish->shard_count),
+            .grows = topic == GF_TOPIC_JOURNAL || topic == GF_TOPIC_DEAD_LETTERS,
             .replication = wish->replication,
             .is_deleted = true,
             .retention_ms = topic_is_kept(topic) ? GF_KAFKA_FOREVER : wish->retention_ms,
@@ -66,22 +67,45 @@ gap_is_there(enum gf_kafka_gap gap, const struct gf_kafka_topic *wanted,
     return false;
 }
 
+/* Whether the topics that do not grow have the partitions that are wanted: else it is their number
+ * that was changed, and no stage switched on. */
+static bool
+partitions_agree(const struct gf_kafka_topic *wanted, const struct gf_kafka_topic *there,
+                 uint32_t count)
+{
+    for (uint32_t index = 0; index < count; index++) {
+        if (!wanted[index].grows && wanted[index].partition_count > 0 &&
+            there[index].partition_count > 0 &&
+            there[index].partition_count != wanted[index].partition_count) {
+            return false;
+        }
+    }
+    return true;
+}
+
 uint32_t
 gf_kafka_topics_compare(const struct gf_kafka_topic *wanted, const struct gf_kafka_topic *there,
                         uint32_t count, struct gf_kafka_difference out[GF_KAFKA_DIFFERENCE_MAX])
 {
     assert(count <= GF_TOPIC_COUNT);
     uint32_t found = 0;
+    const bool agree = partitions_agree(wanted, there, count);
     for (uint32_t index = 0; index < count; index++) {
         if (wanted[index].partition_count == 0) {
             continue; /* of a stage that is off */
         }
         for (int gap = GF_KAFKA_GAP_MISSING; gap <= GF_KAFKA_GAP_RETENTION_SIZE; gap++) {
-            if (!gap_is_there((enum gf_kafka_gap)gap, &wanted[index], &there[index])) {
+            /* Those of a stage that was switched off again do no harm. */
+            const bool is_spare = gap == GF_KAFKA_GAP_PARTITIONS && agree && wanted[index].grows &&
+                                  there[index].partition_count > wanted[index].partition_count;
+            if (is_spare || !gap_is_there((enum gf_kafka_gap)gap, &wanted[index], &there[index])) {
                 continue;
             }
             out[found++] = (struct gf_kafka_difference){
                 .gap = (enum gf_kafka_gap)gap, .wanted = &wanted[index], .there = &there[index]};
+            out[found - 1].can_grow = gap == GF_KAFKA_GAP_PARTITIONS && agree &&
+                                      wanted[index].grows &&
+                                      there[index].partition_count < wanted[index].partition_count;
             if (gap == GF_KAFKA_GAP_MISSING) {
                 break;
             }
@@ -112,6 +136,12 @@ gf_kafka_difference_print(const struct gf_kafka_difference *difference, char *te
                  wanted->name, wanted->partition_count);
         return;
     case GF_KAFKA_GAP_PARTITIONS:
+        if (difference->can_grow) {
+            snprintf(text, size,
+                     "%s: has %u partitions, needs %u; `gridfold topics create` adds them",
+                     wanted->name, there->partition_count, wanted->partition_count);
+            return;
+        }
         snprintf(text, size, "%s: has %u partitions, needs %u; topics that share shards must agree",
                  wanted->name, there->partition_count, wanted->partition_count);
         return;

@@ -19,6 +19,7 @@ struct gf_kafka_topic {
     bool is_deleted;                     /* … contains "delete" */
     int64_t retention_ms;                /* wanted: at least */
     int64_t retention_bytes; /* wanted: at least; limits by size cut history at a bad time */
+    bool grows;              /* wanted: has partitions for each stage */
 };
 
 struct gf_kafka_wish {
@@ -40,6 +41,7 @@ enum gf_kafka_gap {
 struct gf_kafka_difference {
     enum gf_kafka_gap gap;
     const struct gf_kafka_topic *wanted, *there; /* views of what was compared */
+    bool can_grow; /* PARTITIONS: a stage was switched on; what is missing can be added */
 };
 
 #define GF_KAFKA_DIFFERENCE_MAX (5 * GF_TOPIC_COUNT)

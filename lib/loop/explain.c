@@ -106,7 +106,7 @@ batch_explain(void *context, struct gf_shard *shard, const struct gf_journal *re
     struct gf_batch batch = {0};
     struct gf_explained explained = {.journal = record, .batch = &batch};
     uint32_t index = 0;
-    enum gf_rc rc = shard_batch_of(shard, record, &batch, error);
+    enum gf_rc rc = shard_batch_of(shard, record, false, &batch, error);
     if (rc == GF_OK) {
         rc = shard_fetch_wanted(shard, &batch, error);
     }

@@ -198,6 +198,7 @@ memory_drop(struct gf_shard *shard)
     shard->batch = 0;
     shard->mark_stored = 0;
     shard->counts_are_known = false;
+    shard->carried_count = 0;
     shard->swept_named = 0;
     shard->swept_count = 0;
     shard->batch_base = 0;

@@ -7,6 +7,27 @@
 
 #define REBUILD "move the store away; the next start rebuilds the state from the journal"
 
+/* The feed's input that a journal record means by its index-th; NULL when there is none. Stages are
+ * switched on and off, so it may be at another index. */
+static struct gf_feed_input *
+input_find(struct gf_feed *feed, const struct gf_journal_input *wanted, uint32_t index,
+           int *topic_out)
+{
+    if (index < feed->input_count) {
+        struct gf_feed_input *const input = &feed->inputs[index];
+        if (input->range.partition == (uint32_t)wanted->partition &&
+            gf_span_equal(wanted->topic, gf_span_text(gf_topics[input->range.topic].name))) {
+            *topic_out = input->range.topic;
+            return input;
+        }
+    }
+    char name[64] = {0};
+    memcpy(name, wanted->topic.data,
+           wanted->topic.size < sizeof(name) ? wanted->topic.size : sizeof(name) - 1);
+    *topic_out = gf_topic_find(name);
+    return *topic_out < 0 ? NULL : gf_feed_find(feed, *topic_out, (uint32_t)wanted->partition);
+}
+
 enum gf_rc
 shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record,
                       struct gf_error *error)
@@ -20,12 +41,8 @@ shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record,
     }
     for (uint32_t i = 0; i < record->inputs.count; i++) {
         const struct gf_journal_input *wanted = &record->inputs.items[i];
-        char name[64] = {0};
-        memcpy(name, wanted->topic.data,
-               wanted->topic.size < sizeof(name) ? wanted->topic.size : sizeof(name) - 1);
-        const int topic = gf_topic_find(name);
-        struct gf_feed_input *input =
-            topic < 0 ? NULL : gf_feed_find(feed, topic, (uint32_t)wanted->partition);
+        int topic = -1;
+        struct gf_feed_input *input = input_find(feed, wanted, i, &topic);
         if (input != NULL && gf_topics[topic].is_reference) {
             input->range.end = wanted->from;
         }
@@ -44,28 +61,75 @@ shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record,
     return GF_OK;
 }
 
+/* A shard that is not what the record says: partitions were taken away, or a stage was switched off
+ * whose records were in the batch. */
+static enum gf_rc
+input_missing(const struct gf_shard *shard, const struct gf_journal *record,
+              const struct gf_journal_input *wanted, int topic, struct gf_error *error)
+{
+    if (topic >= 0 && gf_topics[topic].is_internal) {
+        const char *stage = gf_stage_name(gf_topics[topic].from);
+        return gf_fail(error, GF_E_CONFIG,
+                       "shard %u batch %" PRId64
+                       " has records of %s, and stages.%s is off: a stage can be switched off only "
+                       "after a clean stop, and what it gave is replayed only with it; set "
+                       "stages.%s to true (and, to switch it off, stop with SIGTERM first)",
+                       shard->options.shard, record->batch, gf_topics[topic].name, stage, stage);
+    }
+    return gf_fail(
+        error, GF_E_CONFIG,
+        "shard %u batch %" PRId64 " has input %.*s/%d, which is no input any more: were partitions "
+        "added or taken away?",
+        shard->options.shard, record->batch, GF_SPAN_PRINT(wanted->topic), wanted->partition);
+}
+
+/* Takes the positions of a record's inputs of a stage that is off; `is_swept`: as shard_batch_of.
+ */
+static enum gf_rc
+inputs_carry(struct gf_shard *shard, const struct gf_journal *record, bool is_swept,
+             struct gf_error *error)
+{
+    shard->carried_count = 0;
+    for (uint32_t i = 0; i < record->inputs.count; i++) {
+        const struct gf_journal_input *wanted = &record->inputs.items[i];
+        int topic = -1;
+        if (input_find(&shard->feed, wanted, i, &topic) != NULL) {
+            continue;
+        }
+        if (topic < 0 || !gf_topics[topic].is_internal ||
+            (wanted->from != wanted->to && !is_swept) ||
+            shard->carried_count == SHARD_CARRIED_MAX ||
+            shard->feed.input_count + shard->carried_count >= GF_MERGE_INPUT_COUNT_MAX) {
+            return input_missing(shard, record, wanted, topic, error);
+        }
+        shard->carried[shard->carried_count++] =
+            (struct gf_batch_input){.topic = topic,
+                                    .partition = (uint32_t)wanted->partition,
+                                    .to = wanted->to,
+                                    .count = wanted->count};
+    }
+    return GF_OK;
+}
+
 enum gf_rc
-shard_batch_of(struct gf_shard *shard, const struct gf_journal *record, struct gf_batch *out,
-               struct gf_error *error)
+shard_batch_of(struct gf_shard *shard, const struct gf_journal *record, bool is_swept,
+               struct gf_batch *out, struct gf_error *error)
 {
     struct gf_feed *feed = &shard->feed;
     int64_t count_before = 0, count_after = 0;
+    int topic = -1;
+    enum gf_rc rc = inputs_carry(shard, record, is_swept, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
     for (uint32_t i = 0; i < feed->input_count; i++) {
         feed->inputs[i].range.end = feed->inputs[i].range.to;
     }
     for (uint32_t i = 0; i < record->inputs.count; i++) {
         const struct gf_journal_input *wanted = &record->inputs.items[i];
-        struct gf_feed_input *input = &feed->inputs[i];
-        const bool fits =
-            i < feed->input_count && input->range.partition == (uint32_t)wanted->partition &&
-            gf_span_equal(wanted->topic, gf_span_text(gf_topics[input->range.topic].name));
-        if (!fits) {
-            return gf_fail(error, GF_E_CONFIG,
-                           "shard %u batch %" PRId64
-                           " has input %.*s/%d, which is no input any more: were partitions "
-                           "added or taken away?",
-                           shard->options.shard, record->batch, GF_SPAN_PRINT(wanted->topic),
-                           wanted->partition);
+        struct gf_feed_input *input = input_find(feed, wanted, i, &topic);
+        if (input == NULL) {
+            continue; /* carried */
         }
         if (input->range.to != wanted->from) {
             gf_feed_seek(feed, input, wanted->from, input->range.count);
@@ -74,7 +138,7 @@ shard_batch_of(struct gf_shard *shard, const struct gf_journal *record, struct g
         count_after += wanted->count;
         input->range.end = wanted->to;
     }
-    const enum gf_rc rc = gf_feed_batch(feed, GF_BATCH_COUNT_MAX, out, error);
+    rc = gf_feed_batch(feed, GF_BATCH_COUNT_MAX, out, error);
     if (rc != GF_OK) {
         return gf_fail_prefix(error, rc, "shard %u batch %" PRId64, shard->options.shard,
                               record->batch);
@@ -89,8 +153,11 @@ shard_batch_of(struct gf_shard *shard, const struct gf_journal *record, struct g
                        out->event_count);
     }
     for (uint32_t i = 0; i < record->inputs.count; i++) {
-        feed->inputs[i].range.to = record->inputs.items[i].to;
-        feed->inputs[i].range.count = record->inputs.items[i].count;
+        struct gf_feed_input *input = input_find(feed, &record->inputs.items[i], i, &topic);
+        if (input != NULL) {
+            input->range.to = record->inputs.items[i].to;
+            input->range.count = record->inputs.items[i].count;
+        }
     }
     shard->counts_are_known = true;
     shard->batch_mark = shard_mark_of(record);
@@ -189,7 +256,7 @@ batch_refold(struct gf_shard *shard, struct following *following, const struct g
     }
     struct gf_batch batch = {0};
     if (rc == GF_OK) {
-        rc = shard_batch_of(shard, record, &batch, error);
+        rc = shard_batch_of(shard, record, record->batch <= following->oldest, &batch, error);
     }
     if (rc == GF_OK) {
         if (GF_RULE(TIME_OF_RECORD)) {
@@ -234,6 +301,21 @@ batches_are_gone(const struct gf_shard *shard, const struct following *following
                    is_hole ? "it has a hole" : "its beginning is gone (retention?)", goes_on);
 }
 
+/* Of a batch that every slice has. */
+static enum gf_rc
+positions_take(struct gf_shard *shard, const struct gf_journal *record, struct gf_error *error)
+{
+    for (uint32_t i = 0; i < record->inputs.count; i++) {
+        const struct gf_journal_input *from = &record->inputs.items[i];
+        int topic = -1;
+        struct gf_feed_input *input = input_find(&shard->feed, from, i, &topic);
+        if (input != NULL) {
+            gf_feed_seek(&shard->feed, input, from->to, from->count);
+        }
+    }
+    return inputs_carry(shard, record, true, error);
+}
+
 enum gf_rc
 shard_take_record(struct gf_shard *shard, const struct gf_journal *record, int64_t offset,
                   struct gf_error *error)
@@ -273,11 +355,7 @@ shard_take_record(struct gf_shard *shard, const struct gf_journal *record, int64
     following->is_configured = true; /* by hash */
     shard->batch_base = offset;
     if (record->batch < following->oldest) {
-        for (uint32_t i = 0; i < record->inputs.count && i < shard->feed.input_count; i++) {
-            gf_feed_seek(&shard->feed, &shard->feed.inputs[i], record->inputs.items[i].to,
-                         record->inputs.items[i].count);
-        }
-        return GF_OK;
+        return positions_take(shard, record, error);
     }
     return batch_refold(shard, following, record, error);
 }

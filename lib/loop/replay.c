@@ -149,7 +149,7 @@ batch_replay(struct replay *replay, const struct gf_journal *record, struct gf_e
     struct gf_shard *shard = replay->shard;
     struct gf_batch batch = {0};
     struct gf_effects effects = {0};
-    enum gf_rc rc = shard_batch_of(shard, record, &batch, error);
+    enum gf_rc rc = shard_batch_of(shard, record, false, &batch, error);
     if (rc == GF_OK) {
         rc = shard_fetch_wanted(shard, &batch, error);
     }

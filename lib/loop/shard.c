@@ -241,8 +241,18 @@ batch_append(struct gf_shard *shard, struct gf_sink *sink, const struct gf_batch
                                       .count = input->count,
                                       .end = input->end};
     }
+    for (uint32_t i = 0; i < shard->carried_count; i++) {
+        const struct gf_batch_input *input = &shard->carried[i];
+        shard->journal_inputs[batch->input_count + i] =
+            (struct gf_journal_input){.topic = gf_span_text(gf_topics[input->topic].name),
+                                      .partition = (int32_t)input->partition,
+                                      .from = input->to,
+                                      .to = input->to,
+                                      .count = input->count,
+                                      .end = input->to};
+    }
     record.inputs.items = shard->journal_inputs;
-    record.inputs.count = batch->input_count;
+    record.inputs.count = batch->input_count + shard->carried_count;
     memcpy(record.effects_digest, effects->digest.bytes, sizeof(record.effects_digest));
     const enum gf_rc rc = effects_append(shard, sink, effects, error);
     shard->batch_base = shard->journal_base;

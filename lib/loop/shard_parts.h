@@ -38,6 +38,8 @@ struct following {
     int64_t records;               /* folded again */
 };
 
+#define SHARD_CARRIED_MAX 64 /* partitions that a log with a second stage may have */
+
 struct gf_shard {
     struct gf_shard_options options;
     struct gf_source *source;
@@ -59,6 +61,10 @@ struct gf_shard {
     struct gf_store_block *wanted, *found; /* WANTED_COUNT_MAX */
     uint32_t *wanted_slices;
     struct gf_journal_input *journal_inputs; /* GF_MERGE_INPUT_COUNT_MAX */
+    /* Positions in topics of a stage that is off now: each record carries them on, so that it can
+     * be switched on again. */
+    struct gf_batch_input carried[SHARD_CARRIED_MAX];
+    uint32_t carried_count;
 
     struct in_force configured;      /* of this start */
     struct in_force current;         /* what the engine is configured with */
@@ -99,8 +105,10 @@ enum gf_rc shard_take_config(struct gf_shard *shard, struct gf_span text, uint64
                              struct gf_error *error);
 enum gf_rc shard_find_config(struct gf_shard *shard, uint64_t hash, struct gf_error *error);
 
-/* Aims the feed at a journal record's ranges and makes the batch that it was. */
-enum gf_rc shard_batch_of(struct gf_shard *shard, const struct gf_journal *record,
+/* Aims the feed at a journal record's ranges and makes the batch that it was. `is_swept`: every
+ * slice has it, so that records of a stage that is off now need not be there.
+ * Errors: GF_E_CONFIG (they do, or partitions were taken away), GF_E_LOST. */
+enum gf_rc shard_batch_of(struct gf_shard *shard, const struct gf_journal *record, bool is_swept,
                           struct gf_batch *out, struct gf_error *error);
 /* Reads the reference topics from their beginning up to where a record starts. */
 enum gf_rc shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record,

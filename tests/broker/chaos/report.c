@@ -62,6 +62,8 @@ text_print(double seconds)
                                                : "\n",
                chaos.faults_skipped[fault]);
     }
+    printf("given up, started again    %8u   (no broker for too long: 69)\n", chaos.exits[69]);
+    printf("fenced, started again      %8u   (76; one for each twin)\n", chaos.exits[76]);
     printf("transactions ended by name %8u\nbeginnings anew            %8u\n", chaos.fencings,
            chaos.recoveries);
     printf("rebalances seen by others in rolling restarts: %u\n\n", chaos.roll_assignments);

@@ -346,9 +346,10 @@ gf_bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total)
         gf_screen_end(screen);
         *bar =
             (struct gf_bar){.screen = screen, .what = what, .rate = rate_start, .start_us = now_us};
-    } else if (!is_last && !screen_is_due(screen, now_us)) {
+    } else if (is_last ? bar->is_over : !screen_is_due(screen, now_us)) {
         return;
     }
+    bar->is_over = is_last;
     screen->shown_us = now_us;
     rate_sample(&bar->rate, now_us, (double)done);
     int64_t left_us =

@@ -71,6 +71,7 @@ struct gf_bar {
     const char *what; /* the phase shown last */
     struct gf_rate rate;
     int64_t start_us;
+    bool is_over; /* the last was shown */
 };
 
 void gf_bar_init(struct gf_bar *bar, struct gf_screen *screen);

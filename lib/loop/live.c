@@ -358,6 +358,7 @@ turn(struct live *live, bool *done_out, struct gf_error *error)
     members_count(live);
     const bool is_busy = live->status.live > 0;
     const struct gf_duration wait = {is_busy ? 0 : IDLE_SLEEP_US};
+    /* Without an assignment only the group can bring work: a loop that did not wait would spin. */
     const bool has_nothing = !live->is_assigned || live->status.live + live->status.recovering == 0;
     enum gf_rc rc = live_hear(live, has_nothing ? wait : (struct gf_duration){0}, error);
     if (rc != GF_OK) {
@@ -464,18 +465,26 @@ gf_live_run(const struct gf_live_options *options, struct gf_live_status *status
     live_begin(&live);
     live.last_record_us = live_now_us(&live);
     enum gf_rc rc = GF_OK;
-    bool done = false;
-    while (rc == GF_OK && !done && !options->must_stop(options->context)) {
-        rc = turn(&live, &done, error);
-        if (rc != GF_OK) {
-            rc = cure(&live, rc, error);
+    for (bool is_over = false; !is_over;) {
+        bool done = false;
+        while (rc == GF_OK && !done && !options->must_stop(options->context)) {
+            rc = turn(&live, &done, error);
+            if (rc != GF_OK) {
+                rc = cure(&live, rc, error);
+            }
         }
-    }
-    if (rc == GF_OK && live.sink != NULL) {
-        rc = stop_clean(&live, error);
-    } else if (rc == GF_OK && live.trouble != GF_OK) { /* told to stop while it could not work */
-        rc = live.trouble;
-        *error = live.trouble_error;
+        is_over = true;
+        if (rc == GF_OK && live.sink != NULL) {
+            rc = stop_clean(&live, error);
+            if (rc != GF_OK && done) { /* the last commit is no other than those before */
+                rc = cure(&live, rc, error);
+                is_over = rc != GF_OK;
+            }
+        } else if (rc == GF_OK &&
+                   live.trouble != GF_OK) { /* told to stop while it could not work */
+            rc = live.trouble;
+            *error = live.trouble_error;
+        }
     }
     effects_count(&live);
     show(&live);

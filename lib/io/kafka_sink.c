@@ -246,6 +246,15 @@ sink_flush(struct gf_sink *sink, struct gf_error *error)
         return gf_kafka_fail(&self->producer.client, reason, error, "%llu outputs were refused",
                              missing);
     }
+    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+        /* No abort: when partitions are still being added to the transaction, the reply to that
+         * would come after it, and end the program by an assertion (librdkafka 2.0.2,
+         * rd_kafka_txn_handle_AddPartitionsToTxn). A new producer ends the transaction. */
+        return gf_fail(error, sink_break(self, GF_E_UNKNOWN_OUTCOME),
+                       "Kafka transaction of '%s': %llu of %llu outputs: %s",
+                       self->config->transactional_id, missing,
+                       (unsigned long long)self->producer.appended, rd_kafka_err2str(code));
+    }
     return gf_fail(error, GF_E_TXN, "Kafka transaction of '%s': %llu of %llu outputs: %s",
                    self->config->transactional_id, missing,
                    (unsigned long long)self->producer.appended, rd_kafka_err2str(reason));

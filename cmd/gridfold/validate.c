@@ -59,9 +59,11 @@ hash_print(const struct gf_config *config)
         return GF_E_NO_MEMORY;
     }
     const size_t size = gf_config_effective(config, text, GF_CONFIG_EFFECTIVE_SIZE);
-    printf("ok %016" PRIx64 "\n", gf_config_hash(text, size));
+    if (size > 0) {
+        printf("ok %016" PRIx64 "\n", gf_config_hash(text, size));
+    }
     free(text);
-    return GF_OK;
+    return size > 0 ? GF_OK : GF_E_NO_MEMORY;
 }
 
 static int

@@ -149,7 +149,7 @@ gf_config_hash(const char *text, size_t size)
     return gf_hash64(text, size, 0);
 }
 
-/* The effective text on the heap. */
+/* The effective text on the heap; NULL when there is no memory. */
 static char *
 effective_new(const struct gf_config *config, size_t *length_out)
 {
@@ -159,10 +159,6 @@ effective_new(const struct gf_config *config, size_t *length_out)
         gf_section_print(&config->tree->root, GF_PRINT_FOLD, "", file);
         fclose(file);
     }
-    if (text == NULL) {
-        abort(); /* no memory for a few KB: nothing sensible is left to do, and a wrong hash is
-                    worse */
-    }
     return text;
 }
 
@@ -171,6 +167,9 @@ gf_config_effective(const struct gf_config *config, char *out, size_t size)
 {
     size_t length = 0;
     char *const text = effective_new(config, &length);
+    if (text == NULL) {
+        return 0;
+    }
     if (size > 0) {
         const size_t taken = length < size ? length : size - 1;
         memcpy(out, text, taken);
@@ -217,17 +216,13 @@ void
 gf_config_fold(const struct gf_config *config, const struct gf_zones *zones,
                struct gf_fold_config *out)
 {
-    size_t length = 0;
-    char *const text = effective_new(config, &length);
     *out = (struct gf_fold_config){.features = &config->features,
                                    .lateness = config->time.lateness,
                                    .check_partition = config->check_partition,
                                    .zones = zones->items,
                                    .zone_hashes = zones->hashes,
                                    .zone_count = zones->count,
-                                   .default_zone = gf_zones_find(zones, config->time.default_zone),
-                                   .config_hash = gf_config_hash(text, length)};
-    free(text);
+                                   .default_zone = gf_zones_find(zones, config->time.default_zone)};
     for (uint32_t index = 0; index < gf_operator_count; index++) {
         out->operator_params[index] = config->operator_params[index];
         out->operator_enabled[index] = config->operator_enabled[index];

@@ -138,13 +138,13 @@ void gf_config_free(struct gf_config *config); /* accepts NULL */
 uint32_t gf_config_stages(const struct gf_config *config);
 
 /* What the engine wants. `config` and `zones` are lent for as long as `out` is used. `config_hash`
- * is that of the effective text. `default_zone` is NULL where the system does not have the zone;
+ * is the caller's to set. `default_zone` is NULL where the system does not have the zone;
  * gf_engine_configure then refuses. */
 void gf_config_fold(const struct gf_config *config, const struct gf_zones *zones,
                     struct gf_fold_config *out);
 
 /* The effective text: every parameter of the fold, in fixed order and form, so that equal
- * parameters are equal bytes. Returns the length as snprintf does. */
+ * parameters are equal bytes. Returns the length as snprintf does; 0: there is no memory. */
 size_t gf_config_effective(const struct gf_config *config, char *out, size_t size);
 /* A configuration out of an effective text: its fold parameters, the rest as by default (log and
  * store are empty). Errors: GF_E_CONFIG (a text of a version that has other parameters),

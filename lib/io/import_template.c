@@ -38,7 +38,10 @@ reference_add(struct gf_import_compiler *compiler, const struct gf_yaml_node *no
         .line = node->line,
         .column = node->column,
     };
-    compiler->is_out_of_memory |= reference->name == NULL;
+    if (reference->name == NULL) {
+        compiler->is_out_of_memory = true;
+        return 0;
+    }
     return compiler->reference_count++;
 }
 

@@ -117,7 +117,7 @@ gf_shard_new(const struct gf_shard_options *options, struct gf_source *source,
         rc = feed_make(shard, error);
     }
     if (rc == GF_OK) {
-        shard_configured_make(shard);
+        rc = shard_configured_make(shard, error);
     }
     if (rc != GF_OK) {
         gf_shard_free(shard);

@@ -5,8 +5,8 @@
 #include "loop/shard_parts.h"
 
 /* The configuration of this start, as it would be journalled. */
-void
-shard_configured_make(struct gf_shard *shard)
+enum gf_rc
+shard_configured_make(struct gf_shard *shard, struct gf_error *error)
 {
     const struct gf_shard_options *options = &shard->options;
     struct in_force *own = &shard->configured;
@@ -15,12 +15,16 @@ shard_configured_make(struct gf_shard *shard)
              "# fold_version %d time_zones %.64s order %s", GF_FOLD_VERSION,
              options->zones->version, options->is_arrival ? "arrival" : "canonical");
     const int line = snprintf(shard->config_text, CONFIG_TEXT_SIZE_MAX, "%s\n", own->first_line);
-    shard->config_size =
-        (size_t)line + gf_config_effective(options->config, shard->config_text + line,
-                                           CONFIG_TEXT_SIZE_MAX - (size_t)line);
+    const size_t size = gf_config_effective(options->config, shard->config_text + line,
+                                            CONFIG_TEXT_SIZE_MAX - (size_t)line);
+    if (size == 0) {
+        return gf_fail(error, GF_E_NO_MEMORY, "configuration: out of memory");
+    }
+    shard->config_size = (size_t)line + size;
     assert(shard->config_size < CONFIG_TEXT_SIZE_MAX);
     own->hash = gf_hash64(shard->config_text, shard->config_size, 0);
     gf_config_fold(options->config, options->zones, &own->fold);
+    return GF_OK;
 }
 
 enum gf_rc

@@ -90,8 +90,9 @@ struct gf_shard {
 enum gf_rc shard_fetch_wanted(struct gf_shard *shard, const struct gf_batch *batch,
                               struct gf_error *error);
 
-/* The configuration of this start, as it would be journalled, into `configured`. */
-void shard_configured_make(struct gf_shard *shard);
+/* The configuration of this start, as it would be journalled, into `configured`. Errors:
+ * GF_E_NO_MEMORY. */
+enum gf_rc shard_configured_make(struct gf_shard *shard, struct gf_error *error);
 /* Name under which the store keeps a configuration's text. */
 void shard_config_name(uint64_t hash, char out[32]);
 

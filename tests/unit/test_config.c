@@ -305,7 +305,6 @@ test_fold_gets_what_it_needs(void **state)
     assert_string_equal(fold.default_zone->name, "Europe/Berlin");
     assert_int_equal(fold.lateness.us, 20 * GF_US_PER_MINUTE);
     assert_true(fold.check_partition);
-    assert_int_not_equal(fold.config_hash, 0);
     for (uint32_t index = 0; index < gf_operator_count; index++) {
         assert_int_equal(fold.operator_enabled[index],
                          gf_operators[index]->stage == GF_STAGE_CUSTOMER);

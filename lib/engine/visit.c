@@ -255,8 +255,7 @@ visit_timer(struct gf_engine *engine, const struct gf_timer *timer, struct gf_er
     }
     const uint32_t slot = gf_hot_find(&engine->hot, timer->kind, key, timer->key_hash);
     if (slot == GF_SLOT_NONE) {
-        return gf_fail(error, GF_E_STATE, "timer of %.*s, which has no state",
-                       GF_SPAN_PRINT(key));
+        return gf_fail(error, GF_E_STATE, "timer of %.*s, which has no state", GF_SPAN_PRINT(key));
     }
     struct gf_entity *entity = &engine->hot.entities[slot];
     const struct undo undo = undo_mark(engine, slot);

@@ -114,14 +114,18 @@ topics_are_compared_one_by_one(void **state)
         enum gf_kafka_gap gap;
         const char *text; /* NULL: no difference */
     } cases[] = {
-        {{"", 0, 0, false, false, 0, 0}, GF_KAFKA_GAP_MISSING, "gridfold topics create"},
-        {{"", 8, 3, false, true, 1000, -1}, GF_KAFKA_GAP_MISSING, NULL},
-        {{"", 8, 4, false, true, -1, -1}, GF_KAFKA_GAP_MISSING, NULL},
-        {{"", 8, 3, false, false, 1, 1}, GF_KAFKA_GAP_MISSING, NULL}, /* nothing is deleted */
-        {{"", 7, 3, false, true, 1000, -1}, GF_KAFKA_GAP_PARTITIONS, "has 7 partitions, needs 8"},
-        {{"", 8, 2, false, true, 1000, -1}, GF_KAFKA_GAP_REPLICATION, "has 2 replicas"},
-        {{"", 8, 3, true, false, 1000, -1}, GF_KAFKA_GAP_COMPACTED, "cleanup.policy=delete"},
-        {{"", 8, 3, false, true, 999, -1}, GF_KAFKA_GAP_RETENTION_TIME, "retention.ms=1000"},
+        {{"", 0, 0, false, false, 0, 0, false}, GF_KAFKA_GAP_MISSING, "gridfold topics create"},
+        {{"", 8, 3, false, true, 1000, -1, false}, GF_KAFKA_GAP_MISSING, NULL},
+        {{"", 8, 4, false, true, -1, -1, false}, GF_KAFKA_GAP_MISSING, NULL},
+        {{"", 8, 3, false, false, 1, 1, false},
+         GF_KAFKA_GAP_MISSING,
+         NULL}, /* nothing is deleted */
+        {{"", 7, 3, false, true, 1000, -1, false},
+         GF_KAFKA_GAP_PARTITIONS,
+         "has 7 partitions, needs 8"},
+        {{"", 8, 2, false, true, 1000, -1, false}, GF_KAFKA_GAP_REPLICATION, "has 2 replicas"},
+        {{"", 8, 3, true, false, 1000, -1, false}, GF_KAFKA_GAP_COMPACTED, "cleanup.policy=delete"},
+        {{"", 8, 3, false, true, 999, -1, false}, GF_KAFKA_GAP_RETENTION_TIME, "retention.ms=1000"},
         {{"", 8, 3, false, true, 1000, 4096},
          GF_KAFKA_GAP_RETENTION_SIZE,
          "keeps 4096 bytes, needs unlimited"},

@@ -57,10 +57,11 @@ fleet_make(void)
         }
         *instance = (struct chaos_instance){0};
         snprintf(instance->name, sizeof(instance->name), "r%d-%c", chaos.round, 'a' + i);
-        snprintf(instance->config, sizeof(instance->config), "%s/%s.yaml", chaos.work,
-                 instance->name);
-        snprintf(instance->store, sizeof(instance->store), "%s/%s.disk", chaos.work,
-                 instance->name);
+        char path[sizeof(instance->config)];
+        snprintf(path, sizeof(path), "%s/r%d-%c.yaml", chaos.work, chaos.round, 'a' + i);
+        memcpy(instance->config, path, sizeof(path));
+        snprintf(path, sizeof(path), "%s/r%d-%c.disk", chaos.work, chaos.round, 'a' + i);
+        memcpy(instance->store, path, sizeof(instance->store));
         if (mkdir(instance->store, 0700) != 0 && errno != EEXIST) {
             chaos_die("%s", instance->store);
         }

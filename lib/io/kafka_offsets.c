@@ -3,6 +3,20 @@
 #include "io/kafka_offsets.h"
 
 #define RETRY_WAIT_MS 50
+#define TRIES         4 /* within the time-out */
+
+/* librdkafka 2.0.2 sends the question again and again to the leader that it knows of, until the
+ * time is over, and knows no other the next time: a handle that fetches nothing hears of a leader
+ * that has moved only when all metadata is fetched anew, every five minutes. */
+static void
+leaders_ask(struct gf_kafka_client *client, int timeout_ms)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    if (rd_kafka_metadata(client->handle, 1, NULL, &metadata, timeout_ms) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+}
 
 /* rd_kafka_query_watermark_offsets of librdkafka 2.0.2 would wait for ever for a broker that is
  * down. */
@@ -10,16 +24,15 @@ enum gf_rc
 gf_kafka_offsets_query(struct gf_kafka_client *client, rd_kafka_topic_partition_list_t *list,
                        int64_t time_ms, struct gf_error *error)
 {
-    const int64_t deadline_us =
-        gf_kafka_now_us() + (int64_t)gf_kafka_timeout_ms(client->config) * 1000;
+    const int timeout_ms = gf_kafka_timeout_ms(client->config);
+    const int try_ms = timeout_ms / TRIES < 1 ? 1 : timeout_ms / TRIES;
+    const int64_t deadline_us = gf_kafka_now_us() + (int64_t)timeout_ms * 1000;
     for (;;) {
-        const int64_t left_ms = (deadline_us - gf_kafka_now_us()) / 1000;
         for (int index = 0; index < list->cnt; index++) {
             list->elems[index].offset = time_ms;
             list->elems[index].err = RD_KAFKA_RESP_ERR_NO_ERROR;
         }
-        rd_kafka_resp_err_t code =
-            rd_kafka_offsets_for_times(client->handle, list, left_ms < 1 ? 1 : (int)left_ms);
+        rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client->handle, list, try_ms);
         const rd_kafka_topic_partition_t *failed = &list->elems[0];
         for (int index = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && index < list->cnt; index++) {
             failed = &list->elems[index];
@@ -34,6 +47,7 @@ gf_kafka_offsets_query(struct gf_kafka_client *client, rd_kafka_topic_partition_
                                  failed->partition);
         }
         rd_kafka_poll(client->handle, RETRY_WAIT_MS);
+        leaders_ask(client, try_ms);
     }
 }
 

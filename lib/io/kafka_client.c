@@ -29,7 +29,10 @@ gf_kafka_timeout_ms(const struct gf_kafka_config *config)
 static void
 on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
-    const struct gf_kafka_client *const client = rd_kafka_opaque(handle);
+    struct gf_kafka_client *const client = rd_kafka_opaque(handle);
+    if (strcmp(facility, "SESSTMOUT") == 0) { /* of a group: it is no error to librdkafka */
+        client->trouble_us = gf_kafka_now_us();
+    }
     if (client->config->log != NULL) {
         char line[1024];
         snprintf(line, sizeof(line), "kafka %s: %s", facility, text);
@@ -42,6 +45,7 @@ on_error(rd_kafka_t *handle, int code, const char *text, void *opaque)
 {
     struct gf_kafka_client *const client = opaque;
     client->last_code = (rd_kafka_resp_err_t)code;
+    client->trouble_us = gf_kafka_now_us();
     snprintf(client->last_text, sizeof(client->last_text), "%s", text);
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && client->down_since_us == 0) {
         client->down_since_us = gf_kafka_now_us();

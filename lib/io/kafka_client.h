@@ -20,6 +20,7 @@ struct gf_kafka_client {
     const struct gf_kafka_config *config;
     rd_kafka_t *handle;
     int64_t down_since_us; /* monotonic; 0: reachable as far as is known */
+    int64_t trouble_us;    /* monotonic: when librdkafka told of an error last; 0: never */
     rd_kafka_resp_err_t last_code;
     char last_text[200]; /* of the newest error that librdkafka told of */
 };

@@ -12,6 +12,8 @@
 /* How long librdkafka lets the loop be silent before it leaves the group by itself. Far above any
  * call of the loop; one that hangs is the watchdog's. */
 #define POLL_INTERVAL_MS_MIN 600000
+/* A member that was out of touch so shortly ago may have fenced itself. */
+#define OWN_TROUBLE_US (60 * GF_US_PER_S)
 
 /* What the metadata of librdkafka 2.0.2 looks like when written: magic, generation in the order of
  * the machine, group and member (both end with NUL), instance. */
@@ -181,61 +183,6 @@ group_refused(struct kafka_group *self, rd_kafka_resp_err_t code, struct gf_erro
 }
 
 static enum gf_rc
-group_poll(struct gf_group *group, struct gf_duration wait, struct gf_group_event *event_out,
-           struct gf_error *error)
-{
-    struct kafka_group *const self = kafka_group_of(group);
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    gf_kafka_client_serve(&self->client);
-    if (self->event.kind == GF_GROUP_QUIET) {
-        const int64_t wait_ms = (wait.us + 999) / 1000;
-        rd_kafka_message_t *const message = rd_kafka_consumer_poll(
-            self->client.handle, wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms);
-        if (message != NULL) {
-            code = message->err;
-            rd_kafka_message_destroy(message);
-        }
-    }
-    enum gf_rc rc = group_fatal(self, error);
-    if (rc == GF_OK && self->has_no_memory) {
-        rc = gf_fail(error, GF_E_NO_MEMORY, "no memory for the shards of an assignment");
-    }
-    if (rc == GF_OK && code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        rc = group_refused(self, code, error);
-    }
-    if (rc == GF_OK && self->event.kind == GF_GROUP_QUIET) {
-        rc = gf_kafka_client_check(&self->client, error);
-    }
-    if (rc == GF_OK) {
-        *event_out = self->event;
-        self->event = (struct gf_group_event){.kind = GF_GROUP_QUIET};
-    }
-    return rc;
-}
-
-static void
-group_close(struct gf_group *group)
-{
-    if (group == NULL) {
-        return;
-    }
-    struct kafka_group *const self = kafka_group_of(group);
-    if (self->fence != NULL) {
-        rd_kafka_consumer_group_metadata_destroy(self->fence);
-    }
-    if (self->topic != NULL) {
-        rd_kafka_topic_destroy(self->topic);
-    }
-    if (self->client.handle != NULL) {
-        gf_kafka_client_serve(&self->client);
-        /* No goodbye, and no more callbacks: a static member keeps its place. */
-        rd_kafka_destroy_flags(self->client.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    }
-    free(self->shards);
-    free(self);
-}
-
-static enum gf_rc
 number_set(rd_kafka_conf_t *conf, const char *key, int64_t value, struct gf_error *error)
 {
     char text[32];
@@ -313,6 +260,108 @@ group_subscribe(struct kafka_group *self, struct gf_error *error)
     return code == RD_KAFKA_RESP_ERR_NO_ERROR
                ? GF_OK
                : gf_kafka_fail(&self->client, code, error, "group '%s'", self->config->group);
+}
+
+static void
+handle_close(struct kafka_group *self)
+{
+    if (self->topic != NULL) {
+        rd_kafka_topic_destroy(self->topic);
+        self->topic = NULL;
+    }
+    if (self->client.handle != NULL) {
+        gf_kafka_client_serve(&self->client);
+        /* No goodbye, and no more callbacks: a static member keeps its place. */
+        rd_kafka_destroy_flags(self->client.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        self->client.handle = NULL;
+    }
+}
+
+/* librdkafka 2.0.2 forgets its member id when it has heard nothing for a session, and joins as if
+ * it had just started: to the broker a second process of this instance. What it sent under the old
+ * id, or a join that it repeats, is then refused as that of a fenced instance, although there is no
+ * other process. So a member that was out of touch joins anew; if there is another process after
+ * all, that one is fenced, and exactly one goes on. */
+static bool
+group_fenced_itself(const struct kafka_group *self)
+{
+    char text[256];
+    const rd_kafka_resp_err_t code = rd_kafka_fatal_error(self->client.handle, text, sizeof(text));
+    return code != RD_KAFKA_RESP_ERR_NO_ERROR && gf_kafka_rc(code) == GF_E_FENCED &&
+           self->client.trouble_us != 0 &&
+           gf_kafka_now_us() - self->client.trouble_us < OWN_TROUBLE_US;
+}
+
+/* The fence stays what it was until the next assignment: the caller may still hold it. */
+static enum gf_rc
+group_reopen(struct kafka_group *self, struct gf_group_event *event_out, struct gf_error *error)
+{
+    self->event = (struct gf_group_event){.kind = GF_GROUP_QUIET};
+    enum gf_rc rc = handle_open(self, error);
+    if (rc == GF_OK) {
+        rc = group_subscribe(self, error);
+    }
+    if (rc != GF_OK) {
+        handle_close(self);
+        return rc;
+    }
+    *event_out = (struct gf_group_event){.kind = GF_GROUP_LOST};
+    return GF_OK;
+}
+
+static enum gf_rc
+group_poll(struct gf_group *group, struct gf_duration wait, struct gf_group_event *event_out,
+           struct gf_error *error)
+{
+    struct kafka_group *const self = kafka_group_of(group);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (self->client.handle == NULL) {
+        return group_reopen(self, event_out, error);
+    }
+    gf_kafka_client_serve(&self->client);
+    if (self->event.kind == GF_GROUP_QUIET) {
+        const int64_t wait_ms = (wait.us + 999) / 1000;
+        rd_kafka_message_t *const message = rd_kafka_consumer_poll(
+            self->client.handle, wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms);
+        if (message != NULL) {
+            code = message->err;
+            rd_kafka_message_destroy(message);
+        }
+    }
+    if (group_fenced_itself(self)) {
+        handle_close(self);
+        return group_reopen(self, event_out, error);
+    }
+    enum gf_rc rc = group_fatal(self, error);
+    if (rc == GF_OK && self->has_no_memory) {
+        rc = gf_fail(error, GF_E_NO_MEMORY, "no memory for the shards of an assignment");
+    }
+    if (rc == GF_OK && code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rc = group_refused(self, code, error);
+    }
+    if (rc == GF_OK && self->event.kind == GF_GROUP_QUIET) {
+        rc = gf_kafka_client_check(&self->client, error);
+    }
+    if (rc == GF_OK) {
+        *event_out = self->event;
+        self->event = (struct gf_group_event){.kind = GF_GROUP_QUIET};
+    }
+    return rc;
+}
+
+static void
+group_close(struct gf_group *group)
+{
+    if (group == NULL) {
+        return;
+    }
+    struct kafka_group *const self = kafka_group_of(group);
+    if (self->fence != NULL) {
+        rd_kafka_consumer_group_metadata_destroy(self->fence);
+    }
+    handle_close(self);
+    free(self->shards);
+    free(self);
 }
 
 static const struct gf_group_ops kafka_group_ops = {

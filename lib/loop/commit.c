@@ -12,8 +12,10 @@ flush(struct gf_sink *sink, struct gf_error *error)
     if (rc != GF_E_TXN) {
         return rc;
     }
-    const enum gf_rc aborted = sink->ops->abort(sink, NULL);
-    return aborted == GF_OK ? rc : gf_fail_prefix(error, aborted, "abort after");
+    /* Why the abort failed says more than why it was wanted: another instance has the id. */
+    struct gf_error why = {{0}};
+    const enum gf_rc aborted = sink->ops->abort(sink, &why);
+    return aborted == GF_OK ? rc : gf_fail(error, aborted, "%s", why.text);
 }
 
 enum gf_rc

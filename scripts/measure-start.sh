@@ -63,10 +63,10 @@ if [ ! -d "$work/state" ]; then
 fi
 
 for ((round = 1; round <= rounds; round++)); do
-  # Under load for a random time, then gone.
   start
   until grep -q 'event=shard_live.*shard=3' "$work/out"; do sleep 0.05; done
-  sleep "$(awk -v r=$RANDOM 'BEGIN {printf "%.3f", 0.3 + r / 32768 * 1.2}')"
+  # A round of sweeps at least, so that what was left by the round before is not measured again.
+  sleep "$(awk -v r=$RANDOM -v n=$((rate * sweep_s)) 'BEGIN {printf "%.3f", 1 + n / 30000 + r / 32768 * 2}')"
   crash
   before=$(records)
   start

@@ -15,8 +15,10 @@
 #include "topic_reader.h"
 
 #define PARTITION_COUNT_MAX 16
-#define DEADLINE_S          60
-#define POLL_MS             100
+
+uint32_t topic_reader_stages = GF_STAGES_CUSTOMER;
+#define DEADLINE_S 60
+#define POLL_MS    100
 
 struct group {
     const char *prefix;
@@ -86,12 +88,15 @@ ends_ask(struct group *group, const char *brokers)
 {
     rd_kafka_t *handle = handle_open(brokers, "read_uncommitted", "ends");
     for (int topic = GF_TOPIC_READ_COUNT; topic < GF_TOPIC_COUNT; topic++) {
-        if (!gf_stages_use(GF_STAGES_CUSTOMER, (enum gf_topic)topic)) {
+        if (!gf_stages_use(topic_reader_stages, (enum gf_topic)topic)) {
             continue;
         }
         char name[256];
         snprintf(name, sizeof(name), "%s%s", group->prefix, gf_topics[topic].name);
-        for (uint32_t i = 0; i < group->partition_count; i++) {
+        const uint32_t count =
+            gf_stages_partitions(topic_reader_stages, (enum gf_topic)topic, group->partition_count);
+        assert_in_range(count, 1, PARTITION_COUNT_MAX);
+        for (uint32_t i = 0; i < count; i++) {
             int64_t first = 0;
             assert_int_equal(rd_kafka_query_watermark_offsets(handle, name, (int32_t)i, &first,
                                                               &group->ends[topic][i], 30000),
@@ -107,7 +112,10 @@ message_take(struct group *group, const rd_kafka_message_t *message, struct topi
 {
     const int topic = gf_topic_find(rd_kafka_topic_name(message->rkt) + strlen(group->prefix));
     assert_true(topic >= GF_TOPIC_READ_COUNT);
-    assert_in_range(message->partition, 0, group->partition_count - 1);
+    assert_in_range(
+        message->partition, 0,
+        gf_stages_partitions(topic_reader_stages, (enum gf_topic)topic, group->partition_count) -
+            1);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         int64_t *end = &group->ends[topic][message->partition];
         if (*end >= 0 && message->offset >= *end) {
@@ -150,7 +158,7 @@ topic_records_kafka(const char *brokers, const char *prefix, uint32_t partition_
     rd_kafka_poll_set_consumer(group.consumer);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(GF_TOPIC_COUNT);
     for (int topic = GF_TOPIC_READ_COUNT; topic < GF_TOPIC_COUNT; topic++) {
-        if (gf_stages_use(GF_STAGES_CUSTOMER, (enum gf_topic)topic)) {
+        if (gf_stages_use(topic_reader_stages, (enum gf_topic)topic)) {
             snprintf(name, sizeof(name), "%s%s", prefix, gf_topics[topic].name);
             rd_kafka_topic_partition_list_add(topics, name, RD_KAFKA_PARTITION_UA);
         }
@@ -213,7 +221,7 @@ topic_records_folder(const char *path, struct topic_records out[GF_TOPIC_COUNT])
     memset(out, 0, GF_TOPIC_COUNT * sizeof(out[0]));
     assert_int_equal(gf_folder_source_open(path, NULL, &source, &error), GF_OK);
     for (int topic = GF_TOPIC_READ_COUNT; topic < GF_TOPIC_COUNT; topic++) {
-        if (!gf_stages_use(GF_STAGES_CUSTOMER, (enum gf_topic)topic)) {
+        if (!gf_stages_use(topic_reader_stages, (enum gf_topic)topic)) {
             continue;
         }
         uint32_t partitions = 0;
@@ -285,7 +293,7 @@ topics_used(int from, int to)
 {
     uint32_t count = 0;
     for (int topic = from; topic < to; topic++) {
-        count += gf_stages_use(GF_STAGES_CUSTOMER, (enum gf_topic)topic);
+        count += gf_stages_use(topic_reader_stages, (enum gf_topic)topic);
     }
     return count;
 }

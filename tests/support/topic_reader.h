@@ -41,7 +41,9 @@ void topic_records_free(struct topic_records records[GF_TOPIC_COUNT]);
 void topic_record_journal(const struct topic_record *record, struct gf_arena *arena,
                           struct gf_journal *out);
 
-/* How many topics of [from, to) are in use where all stages but the first are off. */
+/* The stages whose topics are read, as a set of GF_STAGE_BIT; until it is set: the customers'. */
+extern uint32_t topic_reader_stages;
+/* How many topics of [from, to) are in use with them. */
 uint32_t topics_used(int from, int to);
 
 #endif

@@ -243,7 +243,7 @@ instance_make(struct instance *instance, const struct site *site, char letter, b
     if (is_named) {
         snprintf(named, sizeof(named), "--set kafka.transactional_id=%s-%c", site->name, letter);
     }
-    snprintf(instance->words, sizeof(instance->words), "--set store=%s/%s.%c.state %s%s%s",
+    snprintf(instance->words, sizeof(instance->words), "--set store=%.150s/%.60s.%c.state %s%s%s",
              site_work, site->name, letter, named,
              disturbed.addresses != NULL ? " --set log=kafka:" : "",
              disturbed.addresses != NULL ? disturbed.addresses : "");

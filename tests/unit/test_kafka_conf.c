@@ -126,7 +126,7 @@ topics_are_compared_one_by_one(void **state)
         {{"", 8, 2, false, true, 1000, -1, false}, GF_KAFKA_GAP_REPLICATION, "has 2 replicas"},
         {{"", 8, 3, true, false, 1000, -1, false}, GF_KAFKA_GAP_COMPACTED, "cleanup.policy=delete"},
         {{"", 8, 3, false, true, 999, -1, false}, GF_KAFKA_GAP_RETENTION_TIME, "retention.ms=1000"},
-        {{"", 8, 3, false, true, 1000, 4096},
+        {{"", 8, 3, false, true, 1000, 4096, false},
          GF_KAFKA_GAP_RETENTION_SIZE,
          "keeps 4096 bytes, needs unlimited"},
     };

@@ -418,19 +418,21 @@ cure(struct live *live, enum gf_rc rc, struct gf_error *error)
     if (!is_curable(live, rc) || options->must_stop(options->context)) {
         return rc;
     }
+    if (rc == GF_E_TXN && live_is_fenced(live, error)) {
+        return GF_E_FENCED;
+    }
     int64_t wait = RETRY_US_MIN << (live->retries < 8 ? live->retries : 8);
     wait = wait > RETRY_US_MAX ? RETRY_US_MAX : wait;
     wait = live->retries == 0 && rc != GF_E_UNAVAILABLE ? 0 : wait;
     live->retries++;
     options->warn(options->context, rc, error->text, wait);
     live->retry_at_us = live_now_us(live) + wait;
+    live_set_back(live, rc);
     if (rc == GF_E_STATE && live->damaged != NULL) {
-        live_set_back(live, rc);
         return condemn(live, error);
     }
     live->trouble = rc;
     live->trouble_error = *error;
-    live_set_back(live, rc);
     return GF_OK;
 }
 

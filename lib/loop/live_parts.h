@@ -60,6 +60,8 @@ enum gf_rc live_hear(struct live *live, struct gf_duration wait, struct gf_error
 enum gf_rc live_take_over(struct live *live, struct gf_duration wait, struct gf_error *error);
 /* Steps 7 and 8: after a commit that failed, nothing in memory is trusted. */
 void live_set_back(struct live *live, enum gf_rc rc);
+/* After GF_E_TXN. */
+bool live_is_fenced(struct live *live, struct gf_error *error);
 void live_sink_drop(struct live *live);
 
 #endif

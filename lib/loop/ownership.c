@@ -345,6 +345,20 @@ live_take_over(struct live *live, struct gf_duration wait, struct gf_error *erro
 
 /* ---- 7 and 8: refused, unknown ---- */
 
+/* With fixed slots only an abort says that another instance has the slot by now: a new producer
+ * would fence that one. */
+bool
+live_is_fenced(struct live *live, struct gf_error *error)
+{
+    struct gf_error why = {{0}};
+    const bool is_fenced = live->group == NULL && live->sink != NULL &&
+                           live->sink->ops->abort(live->sink, &why) == GF_E_FENCED;
+    if (is_fenced) {
+        *error = why;
+    }
+    return is_fenced;
+}
+
 /* After a refusal the producer is whole: every request was answered. After anything else it is
  * closed, and opening another one under the same id settles what became of the transaction: a
  * request that was given up may still arrive, but not under a new epoch. Either way the memory of

@@ -361,31 +361,54 @@ source_ends(struct gf_source *source, enum gf_topic topic, uint32_t partition, i
                                end_out, error);
 }
 
+/* The ends of the places that are of internal topics, or of the others. */
 static enum gf_rc
-source_ends_of(struct gf_source *source, const struct gf_source_place *places, uint32_t count,
-               int64_t *ends_out, struct gf_error *error)
+ends_query(struct kafka_source *self, const struct gf_source_place *places, uint32_t count,
+           bool is_internal, int64_t *ends_out, struct gf_error *error)
 {
-    struct kafka_source *const self = kafka_source_of(source);
     struct gf_kafka_client *client = NULL;
-    enum gf_rc rc = client_for(self, GF_TOPIC_METER_READINGS, &client, error);
+    enum gf_rc rc =
+        client_for(self, is_internal ? GF_TOPIC_JOURNAL : GF_TOPIC_METER_READINGS, &client, error);
     rd_kafka_topic_partition_list_t *const list = rd_kafka_topic_partition_list_new((int)count);
     for (uint32_t index = 0; rc == GF_OK && index < count; index++) {
         struct source_topic *entry = NULL;
         assert(places[index].topic != GF_TOPIC_JOURNAL);
+        if (gf_topics[places[index].topic].is_internal != is_internal) {
+            continue;
+        }
         rc = topic_known(self, places[index].topic, &entry, error);
         if (rc == GF_OK) {
             rd_kafka_topic_partition_list_add(list, rd_kafka_topic_name(entry->handle),
                                               (int32_t)places[index].partition);
         }
     }
-    if (rc == GF_OK) {
+    if (rc == GF_OK && list->cnt > 0) {
         rc = gf_kafka_offsets_query(client, list, RD_KAFKA_OFFSET_END, error);
     }
+    int at = 0;
     for (uint32_t index = 0; rc == GF_OK && index < count; index++) {
-        ends_out[index] = list->elems[index].offset;
+        if (gf_topics[places[index].topic].is_internal == is_internal) {
+            ends_out[index] = list->elems[at++].offset;
+        }
     }
     rd_kafka_topic_partition_list_destroy(list);
     return rc;
+}
+
+/* A commit is answered before its markers are written, so an internal topic's stable end may for a
+ * moment be the one before our own last commit: its end is the high watermark, as a journal's. */
+static enum gf_rc
+source_ends_of(struct gf_source *source, const struct gf_source_place *places, uint32_t count,
+               int64_t *ends_out, struct gf_error *error)
+{
+    struct kafka_source *const self = kafka_source_of(source);
+    bool has_internal = false;
+    for (uint32_t index = 0; index < count; index++) {
+        has_internal = has_internal || gf_topics[places[index].topic].is_internal;
+    }
+    const enum gf_rc rc = ends_query(self, places, count, false, ends_out, error);
+    return rc == GF_OK && has_internal ? ends_query(self, places, count, true, ends_out, error)
+                                       : rc;
 }
 
 static enum gf_rc

@@ -12,6 +12,7 @@
 
 #include "cluster.h"
 #include "codec/records.h"
+#include "io/kafka_source.h"
 #include "kafka_lab.h"
 #include "txn_client.h"
 
@@ -96,6 +97,28 @@ a_transaction_survives_its_leader_and_coordinator_moving(void **state)
     txn_flush(client);
     test_cluster_coordinator_move(&cluster, TEST_COORDINATOR_TRANSACTION, "moved", 3);
     finish(client, "moved");
+}
+
+/* Wherever a journal's leader goes, the next question for its end is answered. */
+static void
+the_end_of_a_journal_is_known_wherever_its_leader_goes(void **state)
+{
+    (void)state;
+    struct gf_source *source = NULL;
+    struct gf_error error = {{0}};
+    const struct gf_kafka_config config = {
+        .brokers = cluster.proxied, .topic_prefix = "ends.", .request_timeout = {8 * GF_US_PER_S}};
+    test_cluster_topic_make(&cluster, "ends.journal", 1);
+    assert_int_equal(gf_kafka_source_open(&config, &source, &error), GF_OK);
+    for (int round = 0; round < 6; round++) {
+        int64_t first = -1, end = -1;
+        test_cluster_leader_move(&cluster, "ends.journal", 0, 1 + round % 3);
+        if (source->ops->ends(source, GF_TOPIC_JOURNAL, 0, &first, &end, &error) != GF_OK) {
+            fail_msg("%s", error.text);
+        }
+        assert_int_equal(end, 0);
+    }
+    source->ops->close(source);
 }
 
 static void
@@ -209,6 +232,7 @@ main(void)
     const struct CMUnitTest three_nodes[] = {
         cmocka_unit_test(the_coordinator_is_where_it_is_said_to_be),
         cmocka_unit_test(a_transaction_survives_its_leader_and_coordinator_moving),
+        cmocka_unit_test(the_end_of_a_journal_is_known_wherever_its_leader_goes),
         cmocka_unit_test(a_transaction_survives_the_kill_of_its_leader),
         cmocka_unit_test(a_transaction_survives_the_kill_of_its_coordinator),
         cmocka_unit_test(a_transaction_survives_a_coordinator_that_hangs),

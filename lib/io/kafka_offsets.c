@@ -82,3 +82,26 @@ gf_kafka_ends_query(struct gf_kafka_client *client, const char *name, uint32_t p
     *end_out = end > first ? end : first;
     return GF_OK;
 }
+
+enum gf_rc
+gf_kafka_client_ask(struct gf_kafka_client *client, const struct gf_kafka_config *config,
+                    enum gf_kafka_role role, struct gf_error *error)
+{
+    if (client->handle != NULL) {
+        return GF_OK;
+    }
+    rd_kafka_conf_t *conf = NULL;
+    const enum gf_rc rc = gf_kafka_conf_new(config, role, &conf, error);
+    return rc != GF_OK ? rc : gf_kafka_client_open(client, config, role, conf, error);
+}
+
+enum gf_rc
+gf_kafka_offset_lost(const char *name, uint32_t partition, int64_t wanted, int64_t first,
+                     int64_t end, struct gf_error *error)
+{
+    return gf_fail(error, GF_E_LOST,
+                   "%s/%u: offset %lld is needed, but the topic holds %lld to %lld; %s", name,
+                   partition, (long long)wanted, (long long)first, (long long)end,
+                   wanted < first ? "restore a newer snapshot, or raise the retention of the topic"
+                                  : "the topic was made anew or lost its end: restore the topic");
+}

@@ -23,4 +23,12 @@ GF_MUST_USE enum gf_rc gf_kafka_ends_query(struct gf_kafka_client *client, const
                                            uint32_t partition, int64_t *first_out, int64_t *end_out,
                                            struct gf_error *error);
 
+/* Opens a handle for such questions, unless it is open. */
+GF_MUST_USE enum gf_rc gf_kafka_client_ask(struct gf_kafka_client *client,
+                                           const struct gf_kafka_config *config,
+                                           enum gf_kafka_role role, struct gf_error *error);
+/* That an offset is needed which the topic does not hold, and what to do: GF_E_LOST. */
+enum gf_rc gf_kafka_offset_lost(const char *name, uint32_t partition, int64_t wanted, int64_t first,
+                                int64_t end, struct gf_error *error);
+
 #endif

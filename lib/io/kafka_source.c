@@ -157,17 +157,10 @@ client_for(struct kafka_source *self, enum gf_topic topic, struct gf_kafka_clien
            struct gf_error *error)
 {
     const bool is_journal = topic == GF_TOPIC_JOURNAL;
-    struct gf_kafka_client *const client = is_journal ? &self->uncommitted : &self->asking;
-    *out = client;
-    if (client->handle != NULL) {
-        return GF_OK;
-    }
-    const enum gf_kafka_role role =
-        is_journal ? GF_KAFKA_READ_UNCOMMITTED : GF_KAFKA_READ_COMMITTED;
-    rd_kafka_conf_t *conf = NULL;
-    const enum gf_rc rc = gf_kafka_conf_new(self->committed.config, role, &conf, error);
-    return rc != GF_OK ? rc
-                       : gf_kafka_client_open(client, self->committed.config, role, conf, error);
+    *out = is_journal ? &self->uncommitted : &self->asking;
+    return gf_kafka_client_ask(*out, self->committed.config,
+                               is_journal ? GF_KAFKA_READ_UNCOMMITTED : GF_KAFKA_READ_COMMITTED,
+                               error);
 }
 
 /* The broker does not have the offset that we fetch from. `wanted` is the reader's. A reference
@@ -190,11 +183,7 @@ partition_lost(struct kafka_source *self, struct source_partition *partition, in
     if (partition->window.is_keeping && partition->window.to == 0 && first > 0 && wanted >= first) {
         return partition_start(self, partition, first, error);
     }
-    return gf_fail(error, GF_E_LOST,
-                   "%s/%u: offset %lld is needed, but the topic holds %lld to %lld; %s", name,
-                   number, (long long)wanted, (long long)first, (long long)end,
-                   wanted < first ? "restore a newer snapshot, or raise the retention of the topic"
-                                  : "the topic was made anew or lost its end: restore the topic");
+    return gf_kafka_offset_lost(name, number, wanted, first, end, error);
 }
 
 static enum gf_rc
@@ -402,13 +391,8 @@ source_ends_of(struct gf_source *source, const struct gf_source_place *places, u
                int64_t *ends_out, struct gf_error *error)
 {
     struct kafka_source *const self = kafka_source_of(source);
-    bool has_internal = false;
-    for (uint32_t index = 0; index < count; index++) {
-        has_internal = has_internal || gf_topics[places[index].topic].is_internal;
-    }
     const enum gf_rc rc = ends_query(self, places, count, false, ends_out, error);
-    return rc == GF_OK && has_internal ? ends_query(self, places, count, true, ends_out, error)
-                                       : rc;
+    return rc != GF_OK ? rc : ends_query(self, places, count, true, ends_out, error);
 }
 
 static enum gf_rc

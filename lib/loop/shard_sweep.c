@@ -4,6 +4,10 @@
 #include "loop/fault.h"
 #include "loop/shard_parts.h"
 
+/* A slice is read whole again after every so many sweeps: to read each of them back would cost a
+ * few per cent. No divisor of the slice count, so that each has its turn. */
+#define CHECK_EVERY 9
+
 enum gf_rc
 shard_check_slice(struct gf_shard *shard, uint32_t slice, struct gf_error *error)
 {
@@ -43,7 +47,7 @@ shard_sweep_slice(struct gf_shard *shard, uint32_t slice, struct gf_sweep *sweep
     gf_point(GF_POINT_IN_SWEEP);
     gf_engine_swept(shard->engine, sweep_out, gf_engine_is_under_pressure(shard->engine));
     shard->metas[slice] = sweep_out->meta;
-    shard->is_checked[slice] = false;
+    shard->is_checked[slice] = ++shard->sweep_count % CHECK_EVERY != 0;
     return GF_OK;
 }
 

@@ -234,14 +234,14 @@ disturbed_settle(struct instance *instance)
 void
 instance_make(struct instance *instance, const struct site *site, char letter, bool is_named)
 {
-    char named[200] = "";
+    char named[120] = "";
     *instance = (struct instance){.site = *site};
     char log[300];
     snprintf(log, sizeof(log), "%s/%s.%c.log", site_work, site->name, letter);
     assert_true(strlen(log) < sizeof(instance->site.log));
     strcpy(instance->site.log, log);
     if (is_named) {
-        snprintf(named, sizeof(named), "--set kafka.transactional_id=%s-%c", site->name, letter);
+        snprintf(named, sizeof(named), "--set kafka.transactional_id=%.60s-%c", site->name, letter);
     }
     snprintf(instance->words, sizeof(instance->words), "--set store=%.150s/%.60s.%c.state %s%s%s",
              site_work, site->name, letter, named,
@@ -252,7 +252,7 @@ instance_make(struct instance *instance, const struct site *site, char letter, b
 void
 instance_start(struct instance *instance, const char *words, const char *point)
 {
-    char text[500];
+    char text[1000];
     snprintf(text, sizeof(text), "%s %s", words, instance->words);
     if (point != NULL) {
         setenv("GRIDFOLD_POINT", point, 1);

@@ -25,7 +25,7 @@ extern struct disturbed {
 struct instance {
     struct site site; /* with a log of its own */
     struct test_program program;
-    char words[400]; /* what every start of it is told */
+    char words[800]; /* what every start of it is told */
 };
 
 /* `arguments`: GRIDFOLD PUBLISH [REPEATS]. Must be called before begin, which needs a broker that

@@ -4,6 +4,8 @@
 
 #define RETRY_WAIT_MS 50
 #define TRIES         4 /* within the time-out */
+/* A broker that has just started may not know all topics yet. */
+#define NOT_FOUND_US (5 * GF_US_PER_S)
 
 /* librdkafka 2.0.2 sends the question again and again to the leader that it knows of, until the
  * time is over, and knows no other the next time: a handle that fetches nothing hears of a leader
@@ -26,7 +28,8 @@ gf_kafka_offsets_query(struct gf_kafka_client *client, rd_kafka_topic_partition_
 {
     const int timeout_ms = gf_kafka_timeout_ms(client->config);
     const int try_ms = timeout_ms / TRIES < 1 ? 1 : timeout_ms / TRIES;
-    const int64_t deadline_us = gf_kafka_now_us() + (int64_t)timeout_ms * 1000;
+    const int64_t started_us = gf_kafka_now_us();
+    const int64_t deadline_us = started_us + (int64_t)timeout_ms * 1000;
     for (;;) {
         for (int index = 0; index < list->cnt; index++) {
             list->elems[index].offset = time_ms;
@@ -42,7 +45,10 @@ gf_kafka_offsets_query(struct gf_kafka_client *client, rd_kafka_topic_partition_
             gf_kafka_client_heard(client);
             return GF_OK;
         }
-        if (gf_kafka_rc(code) != GF_E_UNAVAILABLE || gf_kafka_now_us() >= deadline_us) {
+        const enum gf_rc rc = gf_kafka_rc(code);
+        const int64_t now_us = gf_kafka_now_us();
+        if ((rc != GF_E_UNAVAILABLE && rc != GF_E_NOT_FOUND) || now_us >= deadline_us ||
+            (rc == GF_E_NOT_FOUND && now_us >= started_us + NOT_FOUND_US)) {
             return gf_kafka_fail(client, code, error, "ends of %s/%d", failed->topic,
                                  failed->partition);
         }

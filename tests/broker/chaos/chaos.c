@@ -112,8 +112,7 @@ round_run(int64_t until_ms)
     }
     chaos_pass(500);
     while (!watch_is_done()) {
-        const bool is_enough =
-            chaos_now_ms() > until_ms && fault_kills() >= (uint32_t)chaos.kills_wanted;
+        const bool is_enough = chaos_now_ms() > until_ms && fault_is_enough();
         if (chaos_now_ms() - started > (int64_t)ROUND_SECONDS_MAX * 1000) {
             chaos_die("the input is not folded to its end after %d s", ROUND_SECONDS_MAX);
         }
@@ -264,7 +263,7 @@ main(int argc, char **argv)
     const int64_t until_ms = started + (int64_t)chaos.seconds * 1000;
     do {
         round_run(until_ms);
-    } while (chaos_now_ms() < until_ms || fault_kills() < (uint32_t)chaos.kills_wanted);
+    } while (chaos_now_ms() < until_ms || !fault_is_enough());
     report_print((double)(chaos_now_ms() - started) / 1000);
     if (chaos.is_kept) {
         chaos_say("%s is kept", chaos.work);

@@ -153,6 +153,7 @@ bool chaos_pass_settled(int64_t ms);
 /* faults.c */
 void fault_one(void);
 uint32_t fault_kills(void);
+bool fault_is_enough(void); /* as many kills as wanted; in the short form one of each, too */
 
 /* watch.c */
 void watch_open(void);

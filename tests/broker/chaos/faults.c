@@ -39,6 +39,16 @@ fault_kills(void)
     return chaos.exits[128 + SIGKILL];
 }
 
+bool
+fault_is_enough(void)
+{
+    bool is_enough = fault_kills() >= (uint32_t)chaos.kills_wanted;
+    for (int fault = 0; chaos.is_short && fault < CHAOS_FAULTS; fault++) {
+        is_enough = is_enough && chaos.faults[fault] + chaos.faults_skipped[fault] > 0;
+    }
+    return is_enough;
+}
+
 static struct chaos_instance *
 instance_draw(void)
 {

@@ -1,5 +1,6 @@
 /* Three nodes: transactions live through the loss and the move of a leader and of a coordinator.
  * And a Kafka of the newest supported major version serves the sink and the source. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -110,6 +111,12 @@ the_end_of_a_journal_is_known_wherever_its_leader_goes(void **state)
         .brokers = cluster.proxied, .topic_prefix = "ends.", .request_timeout = {8 * GF_US_PER_S}};
     test_cluster_topic_make(&cluster, "ends.journal", 1);
     assert_int_equal(gf_kafka_source_open(&config, &source, &error), GF_OK);
+    uint32_t partitions = 0; /* a node may hear of the topic a moment after the others */
+    for (int tries = 0; tries < 500 && partitions == 0; tries++) {
+        if (source->ops->partitions(source, GF_TOPIC_JOURNAL, &partitions, &error) != GF_OK) {
+            poll(NULL, 0, 20);
+        }
+    }
     for (int round = 0; round < 6; round++) {
         int64_t first = -1, end = -1;
         test_cluster_leader_move(&cluster, "ends.journal", 0, 1 + round % 3);

@@ -27,6 +27,7 @@ struct gf_complaint {
 struct gf_complaints {
     struct gf_complaint items[GF_COMPLAINT_COUNT_MAX];
     uint32_t count, dropped;
+    bool has_no_memory; /* something was not read for lack of it: what was read is of no use */
 };
 
 /* A place in a text. `text` may be NULL; lines end as libyaml counts them. */

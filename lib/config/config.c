@@ -113,9 +113,9 @@ config_make(const char *name, struct gf_yaml *yaml, const char *const *overrides
     }
     names_set(config, name);
     config_fill(config, yaml, overrides, override_count, complaints);
-    if (complaints->count > 0) {
+    if (complaints->count > 0 || complaints->has_no_memory) {
         gf_config_free(config);
-        return GF_E_CONFIG;
+        return complaints->has_no_memory ? GF_E_NO_MEMORY : GF_E_CONFIG;
     }
     *out = config;
     return GF_OK;
@@ -200,6 +200,7 @@ gf_config_from_effective(const char *text, size_t size, struct gf_config **out,
         gf_section_fill(&reader, root, gf_yaml_root(yaml));
         gf_section_require(&reader, root, true);
         config_derive(config);
+        rc = complaints.has_no_memory ? GF_E_NO_MEMORY : GF_OK;
     }
     gf_yaml_free(yaml);
     rc = rc != GF_OK && rc != GF_E_CONFIG ? gf_fail(error, rc, "configuration: out of memory")

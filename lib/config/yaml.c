@@ -369,6 +369,7 @@ gf_yaml_parse(const char *name, const char *text, size_t size, struct gf_yaml **
     if (yaml == NULL || builder == NULL || !yaml_parser_initialize(&parser)) {
         free(yaml);
         free(builder);
+        complaints->has_no_memory = true;
         return GF_E_NO_MEMORY;
     }
     *builder = (struct builder){.yaml = yaml, .complaints = complaints};
@@ -384,6 +385,7 @@ gf_yaml_parse(const char *name, const char *text, size_t size, struct gf_yaml **
     yaml_parser_delete(&parser);
     free(builder->items);
     free(builder);
+    complaints->has_no_memory = complaints->has_no_memory || rc == GF_E_NO_MEMORY;
     if (rc != GF_OK) {
         gf_yaml_free(yaml);
         return rc;

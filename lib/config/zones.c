@@ -44,17 +44,31 @@ is_skipped(const char *entry, bool is_top)
     return entry[0] == '.';
 }
 
-/* Bytes read, 0 when it is no zone file. */
-static size_t
+/* A zone that cannot be read now is no zone that is not there: what is folded hangs on it. */
+static bool
+is_shortage(void)
+{
+    return errno == ENOMEM || errno == EMFILE || errno == ENFILE;
+}
+
+static enum gf_rc
+shortage_fail(struct gf_error *error)
+{
+    return gf_fail(error, errno == ENOMEM ? GF_E_NO_MEMORY : GF_E_IO, "time zones: %s",
+                   strerror(errno));
+}
+
+/* Bytes read, 0 when it is no zone file, -1 when nothing can be read now. */
+static ssize_t
 zone_file_read(int folder, const char *name, uint8_t *buffer)
 {
     const int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
     if (file < 0) {
-        return 0;
+        return is_shortage() ? -1 : 0;
     }
     const ssize_t size = read(file, buffer, ZONE_FILE_SIZE);
     close(file);
-    return size >= 44 && size < ZONE_FILE_SIZE && memcmp(buffer, "TZif", 4) == 0 ? (size_t)size : 0;
+    return size >= 44 && size < ZONE_FILE_SIZE && memcmp(buffer, "TZif", 4) == 0 ? size : 0;
 }
 
 static struct gf_zone *
@@ -76,7 +90,11 @@ zone_new(struct loader *loader)
 static enum gf_rc
 zone_load(struct loader *loader, int folder, const char *entry, const char *name)
 {
-    const size_t size = zone_file_read(folder, entry, loader->buffer);
+    const ssize_t read = zone_file_read(folder, entry, loader->buffer);
+    if (read < 0) {
+        return shortage_fail(loader->error);
+    }
+    const size_t size = (size_t)read;
     if (size == 0 || strlen(name) >= GF_ZONE_NAME_SIZE) {
         return GF_OK;
     }
@@ -99,8 +117,9 @@ folder_load(struct loader *loader, int descriptor, const char *prefix, uint32_t 
 {
     DIR *const folder = fdopendir(descriptor);
     if (folder == NULL) {
+        const enum gf_rc failed = shortage_fail(loader->error);
         close(descriptor);
-        return GF_OK;
+        return failed;
     }
     enum gf_rc rc = GF_OK;
     const struct dirent *entry = NULL;
@@ -166,24 +185,28 @@ zones_sort(struct gf_zones *zones, struct gf_error *error)
 }
 
 /* "# version 2026f" in tzdata.zi, or "2026f" in +VERSION. */
-static void
-version_read(const char *folder, uint64_t content, char *out)
+static enum gf_rc
+version_read(const char *folder, uint64_t content, char *out, struct gf_error *error)
 {
     static const char *const files[] = {"tzdata.zi", "+VERSION"};
     for (size_t index = 0; index < 2; index++) {
         char path[PATH_SIZE], line[128] = "", version[32] = "";
         snprintf(path, sizeof(path), "%s/%s", folder, files[index]);
         FILE *const file = fopen(path, "r");
+        if (file == NULL && is_shortage()) {
+            return shortage_fail(error);
+        }
         const bool has_line = file != NULL && fgets(line, sizeof(line), file) != NULL;
         if (file != NULL) {
             fclose(file);
         }
         if (has_line && sscanf(line, index == 0 ? "# version %31s" : "%31s", version) == 1) {
             snprintf(out, GF_ZONES_VERSION_SIZE, "%s", version);
-            return;
+            return GF_OK;
         }
     }
     snprintf(out, GF_ZONES_VERSION_SIZE, "hash-%016" PRIx64, content);
+    return GF_OK;
 }
 
 /* A system without the file still knows UTC. */
@@ -228,12 +251,12 @@ gf_zones_load(const char *folder, struct gf_zones *out, struct gf_error *error)
     }
     rc = rc != GF_OK ? rc : utc_add(&loader);
     rc = rc != GF_OK ? rc : zones_sort(&zones, error);
+    rc = rc != GF_OK ? rc : version_read(folder, loader.content, zones.version, error);
     free(loader.buffer);
     if (rc != GF_OK) {
         gf_zones_free(&zones);
         return rc;
     }
-    version_read(folder, loader.content, zones.version);
     *out = zones;
     return GF_OK;
 }

@@ -46,8 +46,7 @@ keep folded
 # whole: what is there can be gone on with, and comes to what an undisturbed run comes to.
 whole() {
   run_expect "$work/log" 0
-  fingerprint "$work/log" >"$work/log.print"
-  cmp -s "$work/calm.print" "$work/log.print" || fail "$1: goes on to something else"
+  expect_same "$work/calm" "$work/log" "$1: what it goes on to"
 }
 
 # sweep NAME START ARGUMENT…: every allocation of a verb.

@@ -42,12 +42,37 @@ client_in_transaction(const char *name)
     return client;
 }
 
+/* librdkafka 2.0.2 may give up a transaction while nodes come and go (_INCONSISTENT): then a new
+ * producer under the same id settles it, as the sink does, and it is there whole or not at all.
+ * `before` is what was committed before, `values` a letter for each record of this one. */
+static rd_kafka_t *
+commit_or_settle(rd_kafka_t *client, const char *name, const char *before, const char *values)
+{
+    const struct txn_result result = txn_try_commit(client, 30000);
+    if (result.code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return client;
+    }
+    print_message("commit: %s\n", rd_kafka_err2name(result.code));
+    txn_client_free(client);
+    client = txn_client_new(cluster.proxied, name, name);
+    txn_init(client);
+    char there[256];
+    txn_read(cluster.addresses, name, true, there, sizeof(there));
+    if (strcmp(there, before) == 0) {
+        txn_begin(client);
+        for (; *values != '\0'; values++) {
+            txn_produce(client, name, (const char[]){*values, '\0'});
+        }
+        txn_commit(client);
+    }
+    return client;
+}
+
 /* So that one node is lost and not the other: the leader is node 1, the coordinator node 2. */
 static rd_kafka_t *
 client_with_places(const char *name)
 {
-    rd_kafka_t *const client = client_in_transaction(name);
-    txn_commit(client);
+    rd_kafka_t *const client = commit_or_settle(client_in_transaction(name), name, "", "a");
     test_cluster_leader_move(&cluster, name, 0, 1);
     test_cluster_coordinator_move(&cluster, TEST_COORDINATOR_TRANSACTION, name, 2);
     txn_begin(client);
@@ -59,10 +84,10 @@ client_with_places(const char *name)
 static void
 finish(rd_kafka_t *client, const char *name)
 {
-    txn_commit(client);
+    client = commit_or_settle(client, name, "a", "bc");
     txn_begin(client);
     txn_produce(client, name, "d");
-    txn_commit(client);
+    client = commit_or_settle(client, name, "a b c", "d");
     txn_client_free(client);
     expect_values(name, "a b c d");
 }

@@ -266,14 +266,9 @@ main(int argc, char **argv)
         return 64;
     }
     site_gridfold = argv[1];
-    const int verdict = test_broker_find(&site_broker);
+    const int verdict = site_begin();
     if (verdict >= 0) {
         return verdict;
-    }
-    test_broker_start(&site_broker);
-    snprintf(site_work, sizeof(site_work), "%s/work", site_broker.folder);
-    if (mkdir(site_work, 0700) != 0) {
-        return 1;
     }
     cmocka_set_test_filter(getenv("GF_TEST_FILTER"));
     const struct CMUnitTest tests[] = {
@@ -284,11 +279,6 @@ main(int argc, char **argv)
         cmocka_unit_test(a_broker_that_dies_is_told),
     };
     const int failed = cmocka_run_group_tests(tests, world_make, NULL);
-    if (failed == 0) {
-        test_broker_fini(&site_broker);
-    } else {
-        test_broker_kill(&site_broker);
-        fprintf(stderr, "logs and configurations are in %s\n", site_work);
-    }
+    site_end(failed);
     return failed;
 }

@@ -460,7 +460,7 @@ main(int argc, char **argv)
     }
     site_gridfold = argv[1];
     site_publish = argv[2];
-    const int verdict = test_broker_find(&site_broker);
+    const int verdict = site_begin();
     if (verdict >= 0) {
         return verdict;
     }
@@ -471,11 +471,6 @@ main(int argc, char **argv)
         return 1;
     }
     printf("GF_TEST_SEED=%llu\n", (unsigned long long)world.seed);
-    test_broker_start(&site_broker);
-    snprintf(site_work, sizeof(site_work), "%s/work", site_broker.folder);
-    if (mkdir(site_work, 0700) != 0) {
-        return 1;
-    }
     cmocka_set_test_filter(getenv("GF_TEST_FILTER"));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(topics_are_made_planned_and_checked),
@@ -490,11 +485,6 @@ main(int argc, char **argv)
         cmocka_unit_test(a_registry_gives_the_schema_ids),
     };
     const int failed = cmocka_run_group_tests(tests, world_make, world_end);
-    if (failed == 0) {
-        test_broker_fini(&site_broker);
-    } else {
-        test_broker_kill(&site_broker);
-        fprintf(stderr, "logs and configurations are in %s\n", site_work);
-    }
+    site_end(failed);
     return failed;
 }

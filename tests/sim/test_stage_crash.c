@@ -8,13 +8,11 @@
 
 #include <cmocka.h>
 
-#include "base/random.h"
 #include "codec/records.h"
+#include "lab_deaths.h"
 #include "lab_journal.h"
 #include "stage_world.h"
 
-#define COPY_COUNT_MAX 8
-#define RUN_COUNT_MAX  40
 #define CONFIG                                                                                     \
     "partitions: 2\nbatch_records: 64\ncommit: {batches: 4}\nsweep: {records: "                    \
     "1500}\n" STAGE_CONFIG
@@ -77,96 +75,6 @@ the_world_is_not_dull(void **state)
 }
 
 static void
-fault_set(struct lab *lab, struct gf_random *random)
-{
-    const uint32_t nth = 1 + (uint32_t)(gf_random_next(random) % 30);
-    switch (gf_random_next(random) % 4) {
-    case 0:
-        gf_memory_log_fail(lab->log, GF_MEMORY_COMMIT, nth, GF_E_TXN, false);
-        break;
-    case 1:
-        gf_memory_log_fail(lab->log, GF_MEMORY_COMMIT, nth, GF_E_UNKNOWN_OUTCOME,
-                           gf_random_next(random) % 2 == 0);
-        break;
-    case 2:
-        gf_memory_log_fail(lab->log, GF_MEMORY_APPEND, nth * 20, GF_E_TXN, false);
-        break;
-    default:
-        gf_memory_log_fail(lab->log, GF_MEMORY_READ, nth * 10, GF_E_UNAVAILABLE, false);
-        break;
-    }
-}
-
-static void
-death_set(struct lab *lab, struct gf_random *random)
-{
-    const uint32_t nth = 1 + (uint32_t)(gf_random_next(random) % 16);
-    switch (gf_random_next(random) % 4) {
-    case 0:
-        gf_memory_log_fail(lab->log, GF_MEMORY_COMMIT, nth, GF_E_IO,
-                           gf_random_next(random) % 2 == 0);
-        break;
-    case 1:
-        gf_memory_log_fail(lab->log, GF_MEMORY_APPEND, nth * 32, GF_E_IO, false);
-        break;
-    case 2:
-        gf_memory_log_fail(lab->log, GF_MEMORY_READ, nth * 32, GF_E_IO, false);
-        break;
-    default:
-        gf_memory_store_fail(lab->store, GF_STORE_PUT_SLICE, nth * 8, GF_E_IO,
-                             gf_random_next(random) % 2 == 0);
-        break;
-    }
-}
-
-static void
-same_as_undisturbed(const struct lab *lab)
-{
-    const struct gf_tally tally = lab_tally(lab), wanted = lab_tally(&undisturbed);
-    assert_memory_equal(&tally, &wanted, sizeof(tally));
-    lab_assert_conserved(lab);
-    lab_journal_assert_conserved(lab);
-    lab_assert_same_outputs(lab, &undisturbed, LAB_LINEAGE_SAME);
-    lab_assert_same_state(lab, &undisturbed);
-}
-
-/* Runs until it gets to the end; returns how often it died. */
-static uint32_t
-run_through_deaths(struct lab *lab, struct gf_random *random, uint64_t seed)
-{
-    struct gf_store *copies[COPY_COUNT_MAX] = {NULL};
-    uint32_t copy_count = 0, deaths = 0;
-    enum gf_rc rc = GF_E_IO;
-    for (uint32_t run = 0; rc != GF_OK; run++) {
-        assert_true(run < RUN_COUNT_MAX);
-        if (run < 6) { /* faults stay set where a run does not get to them */
-            fault_set(lab, random);
-            death_set(lab, random);
-        }
-        rc = lab_run(lab);
-        /* A stop that fails in its last commit is as good as a death. */
-        const bool is_death = rc == GF_E_IO || gf_rc_action(rc) == GF_ACTION_ABORT;
-        if (rc != GF_OK && !is_death) {
-            fail_msg("seed %u run %u: %s: %s", (unsigned)seed, run, gf_rc_name(rc),
-                     lab->error.text);
-        }
-        if (rc == GF_OK) {
-            break;
-        }
-        deaths++;
-        /* The disk may show any moment that it has had. */
-        if (copy_count < COPY_COUNT_MAX) {
-            copies[copy_count++] = gf_memory_store_copy(lab->store);
-        }
-        lab_crash(lab, gf_memory_store_copy(copies[gf_random_next(random) % copy_count]));
-    }
-    for (uint32_t i = 0; i < copy_count; i++) {
-        copies[i]->ops->close(copies[i]);
-    }
-    return deaths;
-}
-
-static void
 crashes_anywhere_change_nothing(void **state)
 {
     (void)state;
@@ -177,9 +85,9 @@ crashes_anywhere_change_nothing(void **state)
         struct lab lab;
         lab_open(&lab, CONFIG);
         lab_copy_inputs(&lab, &undisturbed);
-        deaths += run_through_deaths(&lab, &random, seed);
+        deaths += lab_run_through_deaths(&lab, &random);
         cures += lab.warnings;
-        same_as_undisturbed(&lab);
+        lab_assert_undisturbed(&lab, &undisturbed);
         lab_close(&lab);
     }
     print_message("%u deaths, %u cures\n", deaths, cures);
@@ -200,7 +108,7 @@ a_lost_store_is_folded_again(void **state)
     assert_int_equal(lab_run(&lab), GF_E_IO);
     lab_crash(&lab, gf_memory_store_new());
     assert_int_equal(lab_run(&lab), GF_OK);
-    same_as_undisturbed(&lab);
+    lab_assert_undisturbed(&lab, &undisturbed);
     lab_close(&lab);
 }
 
@@ -216,7 +124,7 @@ arrival_order_replays_from_its_journal(void **state)
         struct lab lab;
         lab_open(&lab, CONFIG "order: arrival\n");
         lab_copy_inputs(&lab, &undisturbed);
-        run_through_deaths(&lab, &random, seed);
+        lab_run_through_deaths(&lab, &random);
         lab_assert_conserved(&lab);
         lab_journal_assert_conserved(&lab);
         assert_true(lab_count(&lab, GF_TOPIC_AREA_BALANCE) > 100);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
@@ -16,6 +17,33 @@
 struct test_broker site_broker;
 const char *site_gridfold, *site_publish;
 char site_work[200];
+
+int
+site_begin(void)
+{
+    const int verdict = test_broker_find(&site_broker);
+    if (verdict >= 0) {
+        return verdict;
+    }
+    test_broker_start(&site_broker);
+    snprintf(site_work, sizeof(site_work), "%s/work", site_broker.folder);
+    if (mkdir(site_work, 0700) != 0) {
+        perror(site_work);
+        return 1;
+    }
+    return -1;
+}
+
+void
+site_end(int failed)
+{
+    if (failed == 0) {
+        test_broker_fini(&site_broker);
+        return;
+    }
+    test_broker_kill(&site_broker);
+    fprintf(stderr, "logs and configurations are in %s\n", site_work);
+}
 
 void
 site_make(struct site *site, const char *name, const char *kafka, const char *more)

@@ -20,6 +20,13 @@ struct site {
     char config[256], log[256]; /* `log`: what the program said that was run last */
 };
 
+/* Finds and starts the broker, and makes the folder. What the test program ends with where there is
+ * no broker (test_broker_find), or -1. */
+int site_begin(void);
+/* Kills the broker, and removes everything unless a test has failed: then it says where the logs
+ * are. */
+void site_end(int failed);
+
 /* Writes the configuration: what all sites share, then `more` (lines of YAML, may be ""). `kafka`:
  * lines below `kafka:`. */
 void site_make(struct site *site, const char *name, const char *kafka, const char *more);

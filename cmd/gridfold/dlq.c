@@ -48,11 +48,6 @@ dlq_option_take(const struct verb *verb, struct dlq *dlq, int option)
 {
     struct gf_time *time = option == DLQ_OPTION_FROM ? &dlq->from : &dlq->to;
     switch (option) {
-    case DLQ_OPTION_CONFIG:
-        dlq->flags.config = optarg;
-        break;
-    case DLQ_OPTION_SET:
-        return job_override(verb, &dlq->flags, optarg) ? 0 : gf_rc_exit_code(GF_E_USAGE);
     case DLQ_OPTION_JSON:
         dlq->as_json = true;
         break;

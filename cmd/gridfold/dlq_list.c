@@ -318,7 +318,7 @@ run(const struct verb *verb, int argc, char **argv, struct dlq *dlq)
 {
     int option, exit_code = 0;
     dlq_init(dlq);
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
+    while ((option = job_next_option(verb, argc, argv, &dlq->flags, &exit_code)) >= 0) {
         exit_code = dlq_option_take(verb, dlq, option);
         if (exit_code != 0) {
             return exit_code;

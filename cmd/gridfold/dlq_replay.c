@@ -399,7 +399,7 @@ dlq_replay_run(const struct verb *verb, int argc, char **argv)
     struct dlq *dlq = &replay.dlq;
     int option, exit_code = 0;
     dlq_init(dlq);
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
+    while ((option = job_next_option(verb, argc, argv, &dlq->flags, &exit_code)) >= 0) {
         replay.is_all = replay.is_all || option == OPTION_ALL;
         replay.is_dry = replay.is_dry || option == OPTION_DRY_RUN;
         replay.is_again = replay.is_again || option == OPTION_AGAIN;

@@ -229,16 +229,8 @@ explain_run(const struct verb *verb, int argc, char **argv)
     const char *scratch = NULL;
     bool as_json = false;
     int option, exit_code = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
+    while ((option = job_next_option(verb, argc, argv, &flags, &exit_code)) >= 0) {
         switch (option) {
-        case OPTION_CONFIG:
-            flags.config = optarg;
-            break;
-        case OPTION_SET:
-            if (!job_override(verb, &flags, optarg)) {
-                return gf_rc_exit_code(GF_E_USAGE);
-            }
-            break;
         case OPTION_SCRATCH:
             scratch = optarg;
             break;

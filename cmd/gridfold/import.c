@@ -243,19 +243,14 @@ static int
 option_take(const struct verb *verb, int option, struct arguments *arguments)
 {
     switch ((enum import_option)option) {
+    case OPT_CONFIG:
+    case OPT_SET:
+        break; /* job_next_option keeps these */
     case OPT_MAPPING:
         arguments->mapping = optarg;
         break;
     case OPT_TO:
         arguments->to = optarg;
-        break;
-    case OPT_CONFIG:
-        arguments->flags.config = optarg;
-        break;
-    case OPT_SET:
-        if (!job_override(verb, &arguments->flags, optarg)) {
-            return gf_rc_exit_code(GF_E_USAGE);
-        }
         break;
     case OPT_REJECTS:
         arguments->rejects = optarg;
@@ -366,7 +361,7 @@ import_run(const struct verb *verb, int argc, char **argv)
 {
     struct arguments arguments = {.codec = GF_FOLDER_CODEC_NULL};
     int exit_code = 0, option = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) != -1) {
+    while ((option = job_next_option(verb, argc, argv, &arguments.flags, &exit_code)) != -1) {
         if (option == -2) {
             return exit_code;
         }

@@ -8,15 +8,24 @@
 #include "io/memory_map.h"
 #include "io/rocks_store.h"
 
-bool
-job_override(const struct verb *verb, struct job_flags *flags, const char *text)
+int
+job_next_option(const struct verb *verb, int argc, char **argv, struct job_flags *flags,
+                int *exit_code)
 {
-    if (flags->override_count == OVERRIDE_COUNT_MAX) {
-        verb_usage(verb, "more than %d --set", OVERRIDE_COUNT_MAX);
-        return false;
+    int option;
+    while ((option = verb_next_option(verb, argc, argv, exit_code)) >= 0) {
+        if (strcmp(verb->options[option].name, "config") == 0) {
+            flags->config = optarg;
+        } else if (strcmp(verb->options[option].name, "set") != 0) {
+            return option;
+        } else if (flags->override_count < OVERRIDE_COUNT_MAX) {
+            flags->overrides[flags->override_count++] = optarg;
+        } else {
+            *exit_code = verb_usage(verb, "more than %d --set", OVERRIDE_COUNT_MAX);
+            return -2;
+        }
     }
-    flags->overrides[flags->override_count++] = text;
-    return true;
+    return option;
 }
 
 /* Lines for people on a terminal, lines for machines elsewhere, unless the configuration says

@@ -22,8 +22,9 @@ struct job_flags {
     uint32_t override_count;
 };
 
-/* Takes one `--set`; false, with the usage printed, when there are too many. */
-bool job_override(const struct verb *verb, struct job_flags *flags, const char *text);
+/* verb_next_option that takes --config and --set itself, and returns the others alone. */
+int job_next_option(const struct verb *verb, int argc, char **argv, struct job_flags *flags,
+                    int *exit_code);
 
 struct job {
     struct gf_config *config;

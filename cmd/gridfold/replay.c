@@ -193,17 +193,9 @@ replay_run(const struct verb *verb, int argc, char **argv)
 {
     struct replay_flags flags = {.from = GF_TIME_NONE, .to = GF_TIME_NONE};
     int option, exit_code = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
+    while ((option = job_next_option(verb, argc, argv, &flags.job, &exit_code)) >= 0) {
         struct gf_time *time = option == OPTION_FROM ? &flags.from : &flags.to;
         switch (option) {
-        case OPTION_CONFIG:
-            flags.job.config = optarg;
-            break;
-        case OPTION_SET:
-            if (!job_override(verb, &flags.job, optarg)) {
-                return gf_rc_exit_code(GF_E_USAGE);
-            }
-            break;
         case OPTION_FROM:
         case OPTION_TO:
             if (gf_time_parse(optarg, strlen(optarg), time) != GF_OK) {

@@ -407,16 +407,8 @@ run_run(const struct verb *verb, int argc, char **argv)
     struct job_flags flags = {0};
     bool exit_at_end = false, as_json = false, accept_refold = false;
     int option, exit_code = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
+    while ((option = job_next_option(verb, argc, argv, &flags, &exit_code)) >= 0) {
         switch (option) {
-        case OPTION_CONFIG:
-            flags.config = optarg;
-            break;
-        case OPTION_SET:
-            if (!job_override(verb, &flags, optarg)) {
-                return gf_rc_exit_code(GF_E_USAGE);
-            }
-            break;
         case OPTION_EXIT_AT_END:
             exit_at_end = true;
             break;

@@ -144,15 +144,6 @@ option_take(struct simulate *simulate, int option, const char *value)
     case OPTION_TO:
         simulate->log = value;
         break;
-    case OPTION_CONFIG:
-        simulate->flags.config = value;
-        break;
-    case OPTION_SET:
-        if (simulate->flags.override_count == OVERRIDE_COUNT_MAX) {
-            return "64 of them at most";
-        }
-        simulate->flags.overrides[simulate->flags.override_count++] = value;
-        break;
     case OPTION_ZONE:
         simulate->zone_name = value;
         break;
@@ -437,7 +428,7 @@ simulate_run(const struct verb *verb, int argc, char **argv)
                     .with_registers = true},
     };
     int option, exit_code = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
+    while ((option = job_next_option(verb, argc, argv, &simulate.flags, &exit_code)) >= 0) {
         const char *expected = option_take(&simulate, option, optarg);
         if (expected != NULL) {
             return verb_usage(verb, "--%s %s: expected %s", simulate_options[option].name, optarg,

@@ -200,17 +200,13 @@ snapshot_run(const struct verb *verb, int argc, char **argv)
     struct job_flags flags = {0};
     int64_t timeout_s = 120;
     int option, exit_code = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
+    while ((option = job_next_option(verb, argc, argv, &flags, &exit_code)) >= 0) {
         char *end = NULL;
-        if (option == OPTION_CONFIG) {
-            flags.config = optarg;
-        } else if (option == OPTION_TIMEOUT) {
+        if (option == OPTION_TIMEOUT) {
             timeout_s = strtoll(optarg, &end, 10);
             if (end == optarg || *end != '\0' || timeout_s < 1 || timeout_s > TIMEOUT_S_MAX) {
                 return verb_usage(verb, "--timeout takes seconds, 1 to %d", TIMEOUT_S_MAX);
             }
-        } else if (!job_override(verb, &flags, optarg)) {
-            return gf_rc_exit_code(GF_E_USAGE);
         }
     }
     if (option == -2) {

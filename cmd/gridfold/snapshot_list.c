@@ -92,14 +92,8 @@ list_run(const struct verb *verb, int argc, char **argv)
     struct job_flags flags = {0};
     bool verify = false;
     int option, exit_code = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
-        if (option == OPTION_CONFIG) {
-            flags.config = optarg;
-        } else if (option == OPTION_VERIFY) {
-            verify = true;
-        } else if (!job_override(verb, &flags, optarg)) {
-            return gf_rc_exit_code(GF_E_USAGE);
-        }
+    while ((option = job_next_option(verb, argc, argv, &flags, &exit_code)) >= 0) {
+        verify = verify || option == OPTION_VERIFY;
     }
     if (option == -2) {
         return exit_code;

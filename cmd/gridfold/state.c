@@ -70,16 +70,8 @@ state_run(const struct verb *verb, int argc, char **argv)
     struct job_flags flags = {0};
     enum gf_entity_kind kind = GF_ENTITY_CUSTOMER;
     int option, exit_code = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
+    while ((option = job_next_option(verb, argc, argv, &flags, &exit_code)) >= 0) {
         switch (option) {
-        case OPTION_CONFIG:
-            flags.config = optarg;
-            break;
-        case OPTION_SET:
-            if (!job_override(verb, &flags, optarg)) {
-                return gf_rc_exit_code(GF_E_USAGE);
-            }
-            break;
         case OPTION_AREA:
             kind = GF_ENTITY_TARIFF_AREA;
             break;

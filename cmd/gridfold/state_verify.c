@@ -183,11 +183,9 @@ verify_run(const struct verb *verb, int argc, char **argv)
     int64_t only = -1;
     bool with_snapshots = false;
     int option, exit_code = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
+    while ((option = job_next_option(verb, argc, argv, &flags, &exit_code)) >= 0) {
         char *end = NULL;
-        if (option == OPTION_CONFIG) {
-            flags.config = optarg;
-        } else if (option == OPTION_SNAPSHOTS) {
+        if (option == OPTION_SNAPSHOTS) {
             with_snapshots = true;
         } else if (option == OPTION_SHARD) {
             only = strtoll(optarg, &end, 10);
@@ -195,8 +193,6 @@ verify_run(const struct verb *verb, int argc, char **argv)
                 return verb_usage(verb, "--shard takes a number from 0 to %d",
                                   GF_STORE_FOLDER_SHARDS_MAX - 1);
             }
-        } else if (!job_override(verb, &flags, optarg)) {
-            return gf_rc_exit_code(GF_E_USAGE);
         }
     }
     if (option == -2) {

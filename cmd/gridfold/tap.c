@@ -269,14 +269,6 @@ static int
 option_take(const struct verb *verb, struct tap *tap, int option)
 {
     switch (option) {
-    case OPTION_CONFIG:
-        tap->flags.config = optarg;
-        break;
-    case OPTION_SET:
-        if (!job_override(verb, &tap->flags, optarg)) {
-            return gf_rc_exit_code(GF_E_USAGE);
-        }
-        break;
     case OPTION_FOLLOW:
         tap->follow = true;
         break;
@@ -377,7 +369,7 @@ tap_run(const struct verb *verb, int argc, char **argv)
 {
     struct tap tap = {.partition = -1, .limit = -1};
     int option, exit_code = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
+    while ((option = job_next_option(verb, argc, argv, &tap.flags, &exit_code)) >= 0) {
         exit_code = option_take(verb, &tap, option);
         if (exit_code != 0) {
             return exit_code;

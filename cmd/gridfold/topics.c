@@ -248,12 +248,8 @@ topics_run(const struct verb *verb, int argc, char **argv)
     struct job_flags flags = {0};
     int64_t retention_days = RETENTION_DAYS;
     int option, exit_code = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
-        if (option == OPTION_CONFIG) {
-            flags.config = optarg;
-        } else if (option == OPTION_SET && !job_override(verb, &flags, optarg)) {
-            return gf_rc_exit_code(GF_E_USAGE);
-        } else if (option == OPTION_RETENTION && !days_parse(optarg, &retention_days)) {
+    while ((option = job_next_option(verb, argc, argv, &flags, &exit_code)) >= 0) {
+        if (option == OPTION_RETENTION && !days_parse(optarg, &retention_days)) {
             return verb_usage(verb, "%s is no number of days from 1 to %d", optarg,
                               RETENTION_DAYS_MAX);
         }

@@ -72,17 +72,10 @@ validate_run(const struct verb *verb, int argc, char **argv)
     struct job_flags flags = {0};
     bool is_quiet = false, is_effective = false, is_connect = false;
     int option, exit_code = 0;
-    while ((option = verb_next_option(verb, argc, argv, &exit_code)) >= 0) {
+    while ((option = job_next_option(verb, argc, argv, &flags, &exit_code)) >= 0) {
         if (option == OPTION_DOCS) {
             gf_config_print_docs(stdout);
             return 0;
-        }
-        if (option == OPTION_CONFIG) {
-            flags.config = optarg;
-        } else if (option == OPTION_SET) {
-            if (!job_override(verb, &flags, optarg)) {
-                return gf_rc_exit_code(GF_E_USAGE);
-            }
         }
         is_quiet = is_quiet || option == OPTION_QUIET;
         is_effective = is_effective || option == OPTION_EFFECTIVE;

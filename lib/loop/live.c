@@ -383,15 +383,15 @@ turn(struct live *live, bool *done_out, struct gf_error *error)
     return turn_live(live, done_out, error);
 }
 
-/* Whether an error is of the kind that a new beginning may cure. With fixed slots being fenced
+/* Whether an error is of the kind that a new beginning may cure. With fixed slots a fenced producer
  * means that another instance has the slot; in a group it may be a successor that ended our
- * transaction, and the group says who owns what. */
+ * transaction: the group says who owns what, and whether another process has our id. */
 static bool
 is_curable(const struct live *live, enum gf_rc rc)
 {
     const bool kind = gf_rc_action(rc) == GF_ACTION_ABORT || rc == GF_E_UNAVAILABLE ||
                       rc == GF_E_BUSY || rc == GF_E_STATE ||
-                      (rc == GF_E_FENCED && live->sink != NULL && live->group != NULL);
+                      (rc == GF_E_FENCED && live->group != NULL && !live->is_ousted);
     return kind && !(live->options->exit_at_end && live->retries >= RETRIES_AT_END_MAX);
 }
 

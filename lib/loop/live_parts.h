@@ -26,6 +26,7 @@ struct live {
     struct gf_live_status status;
     struct gf_sink *sink; /* NULL: must be opened */
     struct gf_group *group;
+    bool is_ousted;     /* the group says that another process has our id */
     bool is_assigned;   /* the members that are ours are what we own now */
     int32_t generation; /* of the assignment heard last; -1: none, or it was lost */
     const void *fence;  /* of that assignment */

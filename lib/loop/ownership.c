@@ -178,6 +178,7 @@ live_hear(struct live *live, struct gf_duration wait, struct gf_error *error)
         live_beat(live, "poll the group");
         const enum gf_rc rc = live->group->ops->poll(
             live->group, i == 0 ? wait : (struct gf_duration){0}, &event, error);
+        live->is_ousted = rc == GF_E_FENCED;
         if (rc != GF_OK || event.kind == GF_GROUP_QUIET) {
             return rc;
         }

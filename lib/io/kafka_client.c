@@ -9,6 +9,9 @@
 
 #define TIMEOUT_MS_DEFAULT 30000
 #define CHECK_TIMEOUT_MS   2000
+/* A broker that has just started may not know all topics yet. */
+#define NOT_FOUND_TRIES   4
+#define NOT_FOUND_WAIT_MS 250
 
 int64_t
 gf_kafka_now_us(void)
@@ -206,9 +209,9 @@ gf_kafka_fail(const struct gf_kafka_client *client, rd_kafka_resp_err_t code,
                    rd_kafka_err2str(code), detail[0] == '\0' ? "" : ", ", detail, rc_advice(rc));
 }
 
-enum gf_rc
-gf_kafka_metadata(struct gf_kafka_client *client, rd_kafka_topic_t *topic,
-                  const struct rd_kafka_metadata **out, struct gf_error *error)
+static enum gf_rc
+metadata_ask(struct gf_kafka_client *client, rd_kafka_topic_t *topic,
+             const struct rd_kafka_metadata **out, struct gf_error *error)
 {
     const struct rd_kafka_metadata *metadata = NULL;
     const rd_kafka_resp_err_t code = rd_kafka_metadata(
@@ -229,6 +232,18 @@ gf_kafka_metadata(struct gf_kafka_client *client, rd_kafka_topic_t *topic,
     }
     *out = metadata;
     return GF_OK;
+}
+
+enum gf_rc
+gf_kafka_metadata(struct gf_kafka_client *client, rd_kafka_topic_t *topic,
+                  const struct rd_kafka_metadata **out, struct gf_error *error)
+{
+    enum gf_rc rc = metadata_ask(client, topic, out, error);
+    for (int again = 0; rc == GF_E_NOT_FOUND && again < NOT_FOUND_TRIES; again++) {
+        rd_kafka_poll(client->handle, NOT_FOUND_WAIT_MS);
+        rc = metadata_ask(client, topic, out, error);
+    }
+    return rc;
 }
 
 enum gf_rc

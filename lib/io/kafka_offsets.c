@@ -4,8 +4,6 @@
 
 #define RETRY_WAIT_MS 50
 #define TRIES         4 /* within the time-out */
-/* A broker that has just started may not know all topics yet. */
-#define NOT_FOUND_US (5 * GF_US_PER_S)
 
 /* librdkafka 2.0.2 sends the question again and again to the leader that it knows of, until the
  * time is over, and knows no other the next time: a handle that fetches nothing hears of a leader
@@ -21,15 +19,15 @@ leaders_ask(struct gf_kafka_client *client, int timeout_ms)
 }
 
 /* rd_kafka_query_watermark_offsets of librdkafka 2.0.2 would wait for ever for a broker that is
- * down. */
+ * down. Whoever asks has found the topic before: a broker that does not know it has only just
+ * started. */
 enum gf_rc
 gf_kafka_offsets_query(struct gf_kafka_client *client, rd_kafka_topic_partition_list_t *list,
                        int64_t time_ms, struct gf_error *error)
 {
     const int timeout_ms = gf_kafka_timeout_ms(client->config);
     const int try_ms = timeout_ms / TRIES < 1 ? 1 : timeout_ms / TRIES;
-    const int64_t started_us = gf_kafka_now_us();
-    const int64_t deadline_us = started_us + (int64_t)timeout_ms * 1000;
+    const int64_t deadline_us = gf_kafka_now_us() + (int64_t)timeout_ms * 1000;
     for (;;) {
         for (int index = 0; index < list->cnt; index++) {
             list->elems[index].offset = time_ms;
@@ -46,9 +44,7 @@ gf_kafka_offsets_query(struct gf_kafka_client *client, rd_kafka_topic_partition_
             return GF_OK;
         }
         const enum gf_rc rc = gf_kafka_rc(code);
-        const int64_t now_us = gf_kafka_now_us();
-        if ((rc != GF_E_UNAVAILABLE && rc != GF_E_NOT_FOUND) || now_us >= deadline_us ||
-            (rc == GF_E_NOT_FOUND && now_us >= started_us + NOT_FOUND_US)) {
+        if ((rc != GF_E_UNAVAILABLE && rc != GF_E_NOT_FOUND) || gf_kafka_now_us() >= deadline_us) {
             return gf_kafka_fail(client, code, error, "ends of %s/%d", failed->topic,
                                  failed->partition);
         }

@@ -347,8 +347,10 @@ loops_open(struct run *run, bool accept_refold, struct gf_error *error)
             ids_choose(loop);
         }
     }
-    /* Kafka's client gives each call a time-out; this is for one that does not keep to it. */
-    const struct gf_duration limit = {first->config->kafka.request_timeout.us * 4};
+    /* Kafka's client gives each call a time-out; this is for one that does not keep to it. The
+     * longest lawful wait is a commit: a flush once the time-out, offsets, commit and abort twice
+     * each. */
+    const struct gf_duration limit = {first->config->kafka.request_timeout.us * 8};
     return rc == GF_OK ? gf_watchdog_start(limit, first->clock, &run->watchdog, error) : rc;
 }
 

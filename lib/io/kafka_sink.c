@@ -320,11 +320,12 @@ sink_close(struct gf_sink *sink)
     }
     struct kafka_sink *const self = kafka_sink_of(sink);
     if (self->state == SINK_OPEN) {
-        /* Only a courtesy to readers: what stays open is ended by the next open, or by the broker's
-         * timeout.
-         */
+        /* Only a courtesy to readers, so not for longer than the watchdog may wait: what stays open
+         * is ended by the next open, or by the broker's timeout. */
+        const int request_ms = gf_kafka_timeout_ms(self->config->kafka);
         rd_kafka_error_t *const failure =
-            rd_kafka_abort_transaction(self->producer.client.handle, CALL_TIMEOUT_MS);
+            rd_kafka_abort_transaction(self->producer.client.handle,
+                                       request_ms < CALL_TIMEOUT_MS ? request_ms : CALL_TIMEOUT_MS);
         if (failure != NULL) {
             rd_kafka_error_destroy(failure);
         }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the configurations of protocol.pml: one line each, and a failure if one of them gives another result than it should.
 # Needs spin 6.5 and gcc. Every search that holds is exact and complete (no hash compaction).
-#   run.sh            all of them: about half an hour on one core, at most 3 GiB
+#   run.sh            all of them: a quarter to half an hour on one core, at most 3 GiB
 #   run.sh --short    some of every kind, a minute: what ./dev test runs
 #   JOBS=2 run.sh     two at a time          ONLY=REGEX run.sh    those whose name and switches match
 set -u

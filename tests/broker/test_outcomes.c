@@ -1,16 +1,18 @@
-/* Unknown outcomes:  test_outcomes GRIDFOLD PUBLISH [REPEATS]
+/* Unknown outcomes:  test_outcomes GRIDFOLD PUBLISH [REPEATS [CALL]]
  *
  * Between an instance and the broker stands a proxy that loses, holds and doubles requests and
  * replies of one kind: the calls of a transaction, and those of the group. What is held is let go
  * some time after the client has given it up, at times under a newer epoch of it; and at times the
  * instance is killed while a reply is out. Many such faults hit one site, one after the other; what
- * is on the broker at the end is what an undisturbed run writes. Every call meets every fault
- * REPEATS times, and the commit itself twice as often. */
+ * is on the broker at the end is what an undisturbed run writes. Every call (or only CALL, by its
+ * name in Kafka's protocol) meets every fault REPEATS times, and the commit itself twice as often.
+ */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -64,6 +66,7 @@ static const struct {
 #define FAULT_COUNT ((int)(sizeof(faults) / sizeof(faults[0])))
 
 static struct test_cluster cluster;
+static const char *only_call; /* NULL: all */
 static struct gf_random random_numbers;
 static int left[CALL_COUNT][FAULT_COUNT], done[CALL_COUNT][FAULT_COUNT];
 static int misses, starts, sites, fenced;
@@ -248,8 +251,13 @@ every_call_meets_every_fault(void **state)
                                     (faults[fault].kind == FAULT_SWALLOW_REQUEST ||
                                      faults[fault].kind == FAULT_SWALLOW_REPLY) &&
                                     !faults[fault].is_killed;
-            left[call][fault] = is_endless ? 0 : disturbed.repeats * calls[call].weight;
+            const bool is_wanted = only_call == NULL || strcmp(only_call, calls[call].name) == 0;
+            left[call][fault] =
+                is_endless || !is_wanted ? 0 : disturbed.repeats * calls[call].weight;
         }
+    }
+    if (left_count(false) == 0) {
+        fail_msg("there is nothing to do: no call is named %s", only_call);
     }
     for (int round = 1; left_count(false) > 0; round++) {
         round_of_faults(round);
@@ -275,7 +283,8 @@ report(void)
 int
 main(int argc, char **argv)
 {
-    disturbed_arguments(argc, argv, 1);
+    only_call = argc == 5 ? argv[4] : NULL;
+    disturbed_arguments(argc == 5 ? 4 : argc, argv, 1);
     const int verdict = test_cluster_find(&cluster, NULL, 1, true);
     if (verdict >= 0) {
         return verdict;

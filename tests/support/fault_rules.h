@@ -5,7 +5,7 @@
 
 #include "fault_proxy.h"
 
-#define FAULT_RULES_MAX     256
+#define FAULT_RULES_MAX     4096
 #define FAULT_NONE          (-1)
 #define FAULT_CLIENT_ID_MAX 64
 

@@ -257,3 +257,10 @@ gf_kafka_topic_name(const struct gf_kafka_config *config, enum gf_topic topic,
     }
     return GF_OK;
 }
+
+int
+gf_kafka_wait_ms(struct gf_duration wait)
+{
+    const int64_t wait_ms = (wait.us + 999) / 1000;
+    return wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms;
+}

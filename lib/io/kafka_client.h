@@ -63,7 +63,8 @@ GF_MUST_USE enum gf_rc gf_kafka_topic_name(const struct gf_kafka_config *config,
                                            enum gf_topic topic, char out[GF_KAFKA_TOPIC_NAME_SIZE],
                                            struct gf_error *error);
 
-int64_t gf_kafka_now_us(void); /* monotonic */
+int64_t gf_kafka_now_us(void);                 /* monotonic */
+int gf_kafka_wait_ms(struct gf_duration wait); /* rounded up */
 int gf_kafka_timeout_ms(const struct gf_kafka_config *config);
 
 #endif

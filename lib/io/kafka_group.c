@@ -320,9 +320,8 @@ group_poll(struct gf_group *group, struct gf_duration wait, struct gf_group_even
     }
     gf_kafka_client_serve(&self->client);
     if (self->event.kind == GF_GROUP_QUIET) {
-        const int64_t wait_ms = (wait.us + 999) / 1000;
-        rd_kafka_message_t *const message = rd_kafka_consumer_poll(
-            self->client.handle, wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms);
+        rd_kafka_message_t *const message =
+            rd_kafka_consumer_poll(self->client.handle, gf_kafka_wait_ms(wait));
         if (message != NULL) {
             code = message->err;
             rd_kafka_message_destroy(message);

@@ -86,6 +86,26 @@ gf_kafka_ends_query(struct gf_kafka_client *client, const char *name, uint32_t p
 }
 
 enum gf_rc
+gf_kafka_offset_at(struct gf_kafka_client *client, const char *name, uint32_t partition,
+                   struct gf_time time, int64_t *offset_out, struct gf_error *error)
+{
+    int64_t first = 0, end = 0;
+    enum gf_rc rc = gf_kafka_ends_query(client, name, partition, &first, &end, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    /* Kafka counts in milliseconds: round up, so that no record before `time` is found. */
+    const int64_t time_ms = time.us <= 0 ? 0 : time.us / 1000 + (time.us % 1000 != 0);
+    int64_t found = -1;
+    rc = gf_kafka_offset_query(client, name, partition, time_ms, &found, error);
+    if (rc != GF_OK) {
+        return rc;
+    }
+    *offset_out = found >= 0 && found < end ? found : end;
+    return GF_OK;
+}
+
+enum gf_rc
 gf_kafka_client_ask(struct gf_kafka_client *client, const struct gf_kafka_config *config,
                     enum gf_kafka_role role, struct gf_error *error)
 {

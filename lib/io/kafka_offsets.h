@@ -23,6 +23,11 @@ GF_MUST_USE enum gf_rc gf_kafka_ends_query(struct gf_kafka_client *client, const
                                            uint32_t partition, int64_t *first_out, int64_t *end_out,
                                            struct gf_error *error);
 
+/* The first offset at or after `time`; the end when there is none. */
+GF_MUST_USE enum gf_rc gf_kafka_offset_at(struct gf_kafka_client *client, const char *name,
+                                          uint32_t partition, struct gf_time time,
+                                          int64_t *offset_out, struct gf_error *error);
+
 /* Opens a handle for such questions, unless it is open. */
 GF_MUST_USE enum gf_rc gf_kafka_client_ask(struct gf_kafka_client *client,
                                            const struct gf_kafka_config *config,

@@ -5,6 +5,7 @@
 #include "codec/records.h"
 #include "io/kafka_client.h"
 #include "io/kafka_offsets.h"
+#include "io/kafka_peek.h"
 #include "io/kafka_source.h"
 #include "io/kafka_window.h"
 
@@ -28,7 +29,8 @@ struct kafka_source {
     /* These two fetch nothing, so that a question does not wait behind a fetch that waits for
      * records. Opened when they are first needed. */
     struct gf_kafka_client asking;      /* read_committed: ends of inputs */
-    struct gf_kafka_client uncommitted; /* ends of journals */
+    struct gf_kafka_client uncommitted; /* ends of journals, and a peek */
+    struct gf_kafka_window peeked;
     struct source_topic topics[GF_TOPIC_COUNT];
     rd_kafka_message_t *messages[PUMP_COUNT];
 };
@@ -37,13 +39,6 @@ static struct kafka_source *
 kafka_source_of(struct gf_source *source)
 {
     return (struct kafka_source *)source;
-}
-
-static int
-wait_ms_of(struct gf_duration wait)
-{
-    const int64_t wait_ms = (wait.us + 999) / 1000;
-    return wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms;
 }
 
 static enum gf_rc
@@ -264,7 +259,7 @@ partition_fill(struct kafka_source *self, struct source_partition *partition, in
     enum gf_rc rc = partition_pump(self, partition, 0, offset, error);
     const bool is_empty = window->to <= offset;
     if (rc == GF_OK && is_empty && wait.us > 0) {
-        rc = partition_pump(self, partition, wait_ms_of(wait), offset, error);
+        rc = partition_pump(self, partition, gf_kafka_wait_ms(wait), offset, error);
         if (rc == GF_OK && window->to > offset) {
             rc = partition_pump(self, partition, 0, offset, error);
         }
@@ -409,21 +404,24 @@ source_offset_at(struct gf_source *source, enum gf_topic topic, uint32_t partiti
     if (rc != GF_OK) {
         return rc;
     }
-    const char *const name = rd_kafka_topic_name(entry->handle);
-    int64_t first = 0, end = 0;
-    rc = gf_kafka_ends_query(client, name, partition, &first, &end, error);
-    if (rc != GF_OK) {
-        return rc;
-    }
-    /* Kafka counts in milliseconds: round up, so that no record before `time` is found. */
-    const int64_t time_ms = time.us <= 0 ? 0 : time.us / 1000 + (time.us % 1000 != 0);
-    int64_t found = -1;
-    rc = gf_kafka_offset_query(client, name, partition, time_ms, &found, error);
-    if (rc != GF_OK) {
-        return rc;
-    }
-    *offset_out = found >= 0 && found < end ? found : end;
-    return GF_OK;
+    return gf_kafka_offset_at(client, rd_kafka_topic_name(entry->handle), partition, time,
+                              offset_out, error);
+}
+
+static enum gf_rc
+source_peek(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t offset,
+            int64_t end, struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
+            struct gf_error *error)
+{
+    struct kafka_source *const self = kafka_source_of(source);
+    struct gf_kafka_client *client = NULL;
+    assert(topic == GF_TOPIC_JOURNAL);
+    gf_kafka_window_fini(&self->peeked);
+    gf_kafka_window_init(&self->peeked, topic, partition, false);
+    const enum gf_rc rc = client_for(self, topic, &client, error);
+    return rc != GF_OK ? rc
+                       : gf_kafka_peek(client, &self->peeked, offset, end, records_out, count_max,
+                                       count_out, error);
 }
 
 static void
@@ -460,6 +458,7 @@ source_close(struct gf_source *source)
             rd_kafka_topic_destroy(entry->handle);
         }
     }
+    gf_kafka_window_fini(&self->peeked);
     gf_kafka_client_close(&self->uncommitted);
     gf_kafka_client_close(&self->asking);
     gf_kafka_client_close(&self->committed);
@@ -473,6 +472,7 @@ static const struct gf_source_ops kafka_source_ops = {
     .ends_of = source_ends_of,
     .offset_at = source_offset_at,
     .read = source_read,
+    .peek = source_peek,
     .release = source_release,
     .close = source_close,
 };

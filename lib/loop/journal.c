@@ -1,8 +1,11 @@
 #include "loop/journal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "codec/records.h"
+
+#define PEEK_COUNT 64 /* an owner's first transaction begins with its claim */
 
 enum gf_rc
 gf_journal_append(struct gf_sink *sink, const struct gf_journal *record, uint8_t *buffer,
@@ -139,6 +142,51 @@ gf_journal_poll(struct gf_journal_reader *reader, struct gf_duration wait, struc
     if (reader->at >= reader->end) {
         /* What follows is what we write ourselves: nobody shall fetch it. */
         reader->source->ops->release(reader->source, GF_TOPIC_JOURNAL, reader->shard, INT64_MAX);
+    }
+    return GF_OK;
+}
+
+static bool
+has_name(char (*names)[GF_JOURNAL_NAME_SIZE], uint32_t count, struct gf_span name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (gf_span_equal(gf_span_text(names[i]), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum gf_rc
+gf_journal_open_claims(struct gf_journal_reader *reader, int32_t generation, const char *own,
+                       char (*names_out)[GF_JOURNAL_NAME_SIZE], uint32_t count_max,
+                       uint32_t *count_out, struct gf_error *error)
+{
+    struct gf_source *source = reader->source;
+    struct gf_record records[PEEK_COUNT];
+    uint32_t record_count = 0;
+    *count_out = 0;
+    if (source->ops->peek == NULL || reader->at >= reader->end) {
+        return GF_OK;
+    }
+    const enum gf_rc rc = source->ops->peek(source, GF_TOPIC_JOURNAL, reader->shard, reader->at,
+                                            reader->end, records, PEEK_COUNT, &record_count, error);
+    if (rc != GF_OK) {
+        return gf_fail_prefix(error, rc, "journal of shard %u", reader->shard);
+    }
+    for (uint32_t i = 0; i < record_count && *count_out < count_max; i++) {
+        struct gf_journal record;
+        if (record_decode(reader, &records[i], &record, NULL) != GF_OK || !record.has_claim ||
+            record.claim.generation >= generation) {
+            continue;
+        }
+        const struct gf_span name = record.claim.transactional_id;
+        if (name.size == 0 || name.size >= GF_JOURNAL_NAME_SIZE ||
+            gf_span_equal(name, gf_span_text(own)) || has_name(names_out, *count_out, name)) {
+            continue;
+        }
+        memcpy(names_out[*count_out], name.data, name.size);
+        names_out[(*count_out)++][name.size] = '\0';
     }
     return GF_OK;
 }

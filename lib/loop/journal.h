@@ -58,6 +58,17 @@ bool gf_journal_is_level(const struct gf_journal_reader *reader);
 GF_MUST_USE enum gf_rc gf_journal_next(struct gf_journal_reader *reader, struct gf_journal *out,
                                        int64_t *offset_out, bool *found_out,
                                        struct gf_error *error);
+/* Of the records in front of the reader that are not decided, the claims that `generation` succeeds
+ * to: whoever made them owned the shard before, so theirs may be the transaction that is open. The
+ * names, each once, oldest first; `own` is left out. What cannot be read is passed over: it may
+ * never be committed. None where the source cannot look. The reader's last record is gone. Errors:
+ * those of the source. */
+#define GF_JOURNAL_NAME_SIZE 256
+GF_MUST_USE enum gf_rc gf_journal_open_claims(struct gf_journal_reader *reader, int32_t generation,
+                                              const char *own,
+                                              char (*names_out)[GF_JOURNAL_NAME_SIZE],
+                                              uint32_t count_max, uint32_t *count_out,
+                                              struct gf_error *error);
 /* That nothing comes any more, in words: GF_E_UNAVAILABLE. */
 enum gf_rc gf_journal_stuck(const struct gf_journal_reader *reader, struct gf_error *error);
 

@@ -1,4 +1,5 @@
-/* The loop's own struct, shared by its files: live.c (turns) and ownership.c (who owns what). */
+/* The loop's own struct, shared by its files: live.c (turns), ownership.c (who owns what) and
+ * live_status.c. */
 #ifndef GF_LOOP_LIVE_PARTS_H
 #define GF_LOOP_LIVE_PARTS_H
 
@@ -6,7 +7,7 @@
 
 #define POSITION_COUNT_MAX (16 * GF_LIVE_SHARD_COUNT_MAX)
 #define FENCED_COUNT_MAX   16
-#define OWNER_SIZE         256
+#define OWNER_SIZE         GF_JOURNAL_NAME_SIZE
 
 /* A shard that we own or follow. */
 struct member {
@@ -17,6 +18,7 @@ struct member {
     bool must_take_over;    /* ours, and the journal's end has not been asked for since */
     bool is_named;          /* by the assignment that is being heard */
     int64_t still_since_us; /* nothing has come from its journal since; 0: something has */
+    int64_t held_up_us;     /* when it last looked who holds it up; 0: never */
     int64_t level_us;       /* a standby: when it was last level with its owner */
     int64_t looked_us;      /* a standby: when it last asked how far that is */
 };
@@ -40,9 +42,16 @@ struct live {
     struct gf_error trouble_error;
     int64_t retry_at_us;    /* not before; 0: at once */
     int64_t idle_since_us;  /* monotonic; 0: not idle */
-    int64_t last_record_us; /* monotonic, of the last commit or heartbeat */
+    int64_t last_record_us; /* monotonic, of the last commit that told the journal something */
+    int64_t last_commit_us; /* monotonic, of the last one of all */
     struct gf_position positions[POSITION_COUNT_MAX];
 };
+
+/* Each member that takes part in commits. */
+#define FOR_EACH_LIVE(live, member)                                                                \
+    for (struct member *member = (live)->members; member < (live)->members + (live)->member_count; \
+         member++)                                                                                 \
+        if (live_is_live(live, member))
 
 int64_t live_now_us(const struct live *live);
 void live_beat(struct live *live, const char *what);
@@ -64,5 +73,11 @@ void live_set_back(struct live *live, enum gf_rc rc);
 /* After GF_E_TXN. */
 bool live_is_fenced(struct live *live, struct gf_error *error);
 void live_sink_drop(struct live *live);
+
+/* What the loop says of itself (live_status.c). */
+int64_t live_lag(const struct live *live);
+void live_members_count(struct live *live);
+void live_effects_count(struct live *live);
+void live_show(struct live *live);
 
 #endif

@@ -208,21 +208,38 @@ is_fenced_already(const struct live *live, const char *id)
     return false;
 }
 
-/* An open transaction stands before the journal's end for long: its owner is dead or stalled. The
- * newest claim names the id; taking a step under it ends the transaction. A live owner is fenced by
- * that, and looks at its assignment again. */
 static enum gf_rc
-held_up(struct live *live, struct member *member, struct gf_error *error)
+fence_once(struct live *live, uint32_t shard, const char *id, struct gf_error *error)
 {
-    const char *id = gf_shard_owner(member->shard);
-    if (live->options->fence == NULL || id[0] == '\0' || is_fenced_already(live, id) ||
-        live->fenced_count == FENCED_COUNT_MAX) {
+    if (is_fenced_already(live, id) || live->fenced_count == FENCED_COUNT_MAX) {
         return GF_OK; /* the broker's time-out ends it too */
     }
     strcpy(live->fenced[live->fenced_count++], id);
-    note(live, GF_LIVE_FENCED_ID, member->id, id);
+    note(live, GF_LIVE_FENCED_ID, shard, id);
     live_beat(live, "end another owner's transaction");
     return live->options->fence(live->options->context, id, error);
+}
+
+/* An open transaction stands before the journal's end for long: its owner is dead or stalled. A
+ * claim names the id: one inside that transaction, if it is its owner's first, else the newest that
+ * is committed. Taking a step under it ends the transaction. A live owner is fenced by that, and
+ * looks at its assignment again. */
+static enum gf_rc
+held_up(struct live *live, struct member *member, struct gf_error *error)
+{
+    const int64_t now = live_now_us(live);
+    if (live->options->fence == NULL || now - member->held_up_us < HELD_UP_US) {
+        return GF_OK;
+    }
+    char names[GF_SHARD_HOLDERS_MAX][OWNER_SIZE];
+    uint32_t count = 0;
+    live_beat(live, "look whose transaction is open");
+    enum gf_rc rc = gf_shard_holders(member->shard, live->generation, names, &count, error);
+    for (uint32_t i = 0; rc == GF_OK && i < count; i++) {
+        rc = fence_once(live, member->id, names[i], error);
+    }
+    member->held_up_us = live_now_us(live);
+    return rc;
 }
 
 /* Store or snapshot first, the journal's end after that. */

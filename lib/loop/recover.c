@@ -325,10 +325,21 @@ gf_shard_progress(const struct gf_shard *shard, int64_t *done_out, int64_t *tota
     *done_out = shard->place == GF_SHARD_LIVE ? *total_out : reader->at - from;
 }
 
-const char *
-gf_shard_owner(const struct gf_shard *shard)
+enum gf_rc
+gf_shard_holders(struct gf_shard *shard, int32_t generation,
+                 char (*names_out)[GF_JOURNAL_NAME_SIZE], uint32_t *count_out,
+                 struct gf_error *error)
 {
-    return shard->owner;
+    const char *own =
+        shard->options.transactional_id == NULL ? "" : shard->options.transactional_id;
+    assert(shard->place == GF_SHARD_FOLLOWING);
+    const enum gf_rc rc = gf_journal_open_claims(&shard->following.reader, generation, own,
+                                                 names_out, GF_SHARD_HOLDERS_MAX, count_out, error);
+    if (rc == GF_OK && *count_out == 0 && shard->owner[0] != '\0' &&
+        strcmp(shard->owner, own) != 0) {
+        strcpy(names_out[(*count_out)++], shard->owner);
+    }
+    return rc;
 }
 
 enum gf_rc

@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "loop/clock.h"
 #include "loop/feed.h"
+#include "loop/journal.h"
 #include "loop/sink.h"
 #include "loop/stores.h"
 
@@ -98,8 +99,6 @@ enum gf_shard_place gf_shard_place(const struct gf_shard *shard);
 bool gf_shard_is_level(const struct gf_shard *shard);
 /* How far it has followed, in journal offsets. */
 void gf_shard_progress(const struct gf_shard *shard, int64_t *done_out, int64_t *total_out);
-/* transactional.id that the newest claim names; "": none. */
-const char *gf_shard_owner(const struct gf_shard *shard);
 
 /* ---- live ---- */
 
@@ -119,6 +118,14 @@ GF_MUST_USE enum gf_rc gf_shard_step(struct gf_shard *shard, struct gf_sink *sin
                                      struct gf_error *error);
 /* Whether the next step would append something although no record waits: a configuration. */
 bool gf_shard_has_news(const struct gf_shard *shard);
+
+/* Whose open transaction may keep the shard, which follows its journal, from the journal's end: of
+ * owners before `generation`, the ids whose claims are not decided; else the one that the newest
+ * committed claim names. Never our own. Errors: GF_E_UNAVAILABLE. */
+#define GF_SHARD_HOLDERS_MAX 4
+GF_MUST_USE enum gf_rc gf_shard_holders(struct gf_shard *shard, int32_t generation,
+                                        char (*names_out)[GF_JOURNAL_NAME_SIZE],
+                                        uint32_t *count_out, struct gf_error *error);
 
 /* A new owner's first commit holds claims and nothing else, so that the journal always names its
  * owner. */

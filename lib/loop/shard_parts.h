@@ -80,10 +80,10 @@ struct gf_shard {
     struct gf_swept_slice swept[GF_SLICE_COUNT]; /* not yet named by a journal record */
     uint32_t swept_count, swept_named;           /* named: by records of the open commit */
     struct gf_slice_meta metas[GF_SLICE_COUNT];  /* as in the store */
-    bool is_checked[GF_SLICE_COUNT]; /* its blocks gave its digest since the start, or lately */
-    uint32_t sweep_count;            /* of slices */
-    bool config_stored;              /* the configuration in force is in the store by its hash */
-    char owner[256];                 /* transactional.id of the newest claim; "": none */
+    bool is_checked[GF_SLICE_COUNT];  /* its blocks gave its digest since the start, or lately */
+    uint32_t sweep_count;             /* of slices */
+    bool config_stored;               /* the configuration in force is in the store by its hash */
+    char owner[GF_JOURNAL_NAME_SIZE]; /* transactional.id of the newest claim; "": none */
     int64_t effect_counts[GF_TOPIC_COUNT];
 };
 

@@ -57,6 +57,15 @@ struct gf_source_ops {
                        struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
                        int64_t *next_out, struct gf_error *error);
 
+    /* Records of a journal from `offset` on and below `end`, whether they are committed, aborted or
+     * not decided yet: a look at what keeps `read` from going on, to learn whose it is, and never
+     * for what it says. As many as are there within a second; none is no error. The spans stay
+     * valid until the next call. NULL where nothing is ever undecided. Errors: GF_E_UNAVAILABLE,
+     * GF_E_NO_MEMORY. */
+    enum gf_rc (*peek)(struct gf_source *source, enum gf_topic topic, uint32_t partition,
+                       int64_t offset, int64_t end, struct gf_record *records_out,
+                       uint32_t count_max, uint32_t *count_out, struct gf_error *error);
+
     /* The caller no longer needs records of this partition below `offset`; INT64_MAX: nor any
      * others for now, so nothing more has to be fetched ahead. */
     void (*release)(struct gf_source *source, enum gf_topic topic, uint32_t partition,

@@ -4,8 +4,9 @@
  * transaction may last. Another one takes its shards over and goes on; then the first is continued.
  * It adds nothing that its successor has not read: at the end all is as an undisturbed run has it.
  * In a group it finds its way back by itself, or ends with 76; with fixed slots it ends with 76.
- * Every step gets ZOMBIES of them. Then: two instances with one id, of which the newer survives;
- * and how soon a successor is live after a kill with a transaction open. */
+ * Every step gets ZOMBIES of them. Then: two instances with one id, of which the newer survives,
+ * and the older learns of it without any input; and how soon a successor is live after a kill with
+ * a transaction open, be it the first one, in which alone the owner's name stands. */
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #define LANES            3
 #define TAKE_OVER_ROUNDS 3 /* at least */
 #define SESSION_MS       2000
+#define LOOK_MS          5000 /* an idle instance of a fixed slot looks whether it is still its own */
 #define WAIT_MS          60000
 #define SHARD_IS_LIVE    "event=shard_live"
 #define IS_ASSIGNED      "event=assigned"
@@ -160,7 +162,38 @@ twins(const char *name, bool is_group)
     disturbed_count(COUNTER_TWINS, 1);
 }
 
+/* No input, so nothing to write: the older learns of the newer all the same. */
+static void
+idle_twins(const char *name)
+{
+    struct site site;
+    struct instance older, newer;
+    disturbed_site(&site, name, SHORT, "", true);
+    instance_make(&older, &site, 'a', false);
+    instance_make(&newer, &site, 'b', false);
+    instance_start(&older, "run", NULL);
+    wait_for_all(&older);
+    instance_start(&newer, "run", NULL);
+    wait_for_all(&newer);
+    const int64_t started = disturbed_now_ms();
+    instance_expect(&older, gf_rc_exit_code(GF_E_FENCED));
+    const int64_t took = disturbed_now_ms() - started;
+    printf("%s: the older ended %lld ms after the newer was live\n", name, (long long)took);
+    assert_in_range(took, 0, 2 * LOOK_MS);
+    site_said(&older.site, "another instance runs under this id");
+    test_program_signal(&newer.program, SIGTERM);
+    instance_expect(&newer, 0);
+    disturbed_remove(&site);
+    disturbed_count(COUNTER_TWINS, 1);
+}
+
 /* ---- the time of a take-over ---- */
+
+/* Where the owner is killed. The last: in its very first transaction, so that what is committed
+ * does not name it. */
+static const char *const kill_points[] = {"offsets_sent:4", "produced:4", "flushed:1"};
+#define KILL_POINT_COUNT ((int)(sizeof(kill_points) / sizeof(kill_points[0])))
+#define IS_FIRST(point)  (strcmp(point, kill_points[KILL_POINT_COUNT - 1]) == 0)
 
 static void
 take_over(const char *name, const char *point)
@@ -168,14 +201,15 @@ take_over(const char *name, const char *point)
     struct site site;
     struct instance owner, successor;
     struct test_program feed;
-    disturbed_site(&site, name, "  session_timeout: 2s\n  transaction_timeout: 30s\n", GROUP, true);
+    disturbed_site(&site, name, "  session_timeout: 2s\n  transaction_timeout: 60s\n", GROUP, true);
     instance_make(&owner, &site, 'a', true);
     instance_make(&successor, &site, 'b', true);
     instance_start(&successor, "run --set order=arrival", NULL);
     wait_for_all(&successor);
-    instance_start(&owner, "run --set order=arrival", point);
-    assert_true(instance_wait_lines(&owner, SHARD_IS_LIVE, SITE_PARTITIONS / 2, WAIT_MS));
     const int lives = instance_lines(&successor, SHARD_IS_LIVE);
+    instance_start(&owner, "run --set order=arrival", point);
+    assert_true(IS_FIRST(point) ||
+                instance_wait_lines(&owner, SHARD_IS_LIVE, SITE_PARTITIONS / 2, WAIT_MS));
     site_feed_start(&site, &feed, disturbed.input, "");
     instance_expect(&owner, 128 + SIGKILL);
     const int64_t killed = disturbed_now_ms();
@@ -218,6 +252,7 @@ lane_run(int index, struct gf_random *random)
     if (index == 0) {
         twins("twins-static", false);
         twins("twins-group", true);
+        idle_twins("twins-idle");
     }
 }
 
@@ -232,7 +267,7 @@ take_overs(int index, struct gf_random *random)
         disturbed.repeats / 5 > TAKE_OVER_ROUNDS ? disturbed.repeats / 5 : TAKE_OVER_ROUNDS;
     for (int round = 1; round <= rounds; round++) {
         snprintf(name, sizeof(name), "take-over-%d", round);
-        take_over(name, round % 2 == 0 ? "produced:4" : "offsets_sent:4");
+        take_over(name, kill_points[round % KILL_POINT_COUNT]);
     }
 }
 

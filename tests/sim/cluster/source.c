@@ -139,6 +139,24 @@ source_read(struct gf_source *source, enum gf_topic topic, uint32_t partition, i
     return GF_OK;
 }
 
+/* Whatever is there, decided or not. */
+static enum gf_rc
+source_peek(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t offset,
+            int64_t end, struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
+            struct gf_error *error)
+{
+    struct sim_instance *instance = instance_of(source);
+    const struct sim_part *part = &instance->sim->parts[topic][partition];
+    *count_out = 0;
+    const enum gf_rc rc = call(instance, sim_delay(instance->sim, 1000, 50, 500000), error);
+    for (int64_t at = offset; rc == GF_OK && at < end && *count_out < count_max; at++) {
+        if (part->entries[at].state != SIM_ENTRY_MARKER) {
+            records_out[(*count_out)++] = *part->entries[at].record;
+        }
+    }
+    return rc;
+}
+
 static void
 source_release(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t offset)
 {
@@ -160,6 +178,7 @@ sim_source_init(struct sim_instance *instance)
                                              .ends_of = source_ends_of,
                                              .offset_at = source_offset_at,
                                              .read = source_read,
+                                             .peek = source_peek,
                                              .release = source_release,
                                              .close = source_close};
     instance->source.ops = &ops;

@@ -7,26 +7,10 @@
 #include "loop/live_parts.h"
 
 #define IDLE_SLEEP_US      (50 * 1000)
+#define SLOT_LOOK_US       (5 * 1000 * 1000)
 #define RETRY_US_MIN       (500 * 1000)
 #define RETRY_US_MAX       (30 * 1000 * 1000)
 #define RETRIES_AT_END_MAX 8 /* with exit_at_end somebody waits: give up after some minutes */
-
-/* Each member that takes part in commits. */
-#define FOR_EACH_LIVE(live, member)                                                                \
-    for (struct member *member = (live)->members; member < (live)->members + (live)->member_count; \
-         member++)                                                                                 \
-        if (live_is_live(live, member))
-
-static int64_t
-lag_of(const struct live *live)
-{
-    int64_t lag = 0;
-    for (uint32_t i = 0; i < live->member_count; i++) {
-        const struct member *member = &live->members[i];
-        lag += live_is_live(live, member) ? gf_shard_lag(member->shard) : 0;
-    }
-    return lag;
-}
 
 static bool
 has_news(struct live *live)
@@ -49,73 +33,6 @@ is_under_pressure(struct live *live)
         pressure = pressure || gf_engine_is_under_pressure(gf_shard_engine(member->shard));
     }
     return pressure;
-}
-
-static void
-members_count(struct live *live)
-{
-    struct gf_live_status *status = &live->status;
-    const int64_t now = live_now_us(live);
-    status->live = status->recovering = status->standby = 0;
-    status->standby_lag_us = status->recover_done = status->recover_total = 0;
-    for (uint32_t i = 0; i < live->member_count; i++) {
-        const struct member *member = &live->members[i];
-        if (!member->is_ours) {
-            const int64_t lag = now - member->level_us;
-            status->standby++;
-            status->standby_lag_us = lag > status->standby_lag_us ? lag : status->standby_lag_us;
-        } else if (live_is_live(live, member)) {
-            status->live++;
-        } else {
-            status->recovering++;
-        }
-        if (member->is_ours && member->shard != NULL) {
-            int64_t done = 0, total = 0;
-            gf_shard_progress(member->shard, &done, &total);
-            status->recover_done += done;
-            status->recover_total += total;
-        }
-    }
-}
-
-static void
-show(struct live *live)
-{
-    struct gf_live_status *status = &live->status;
-    members_count(live);
-    status->lag = lag_of(live);
-    status->generation = live->generation;
-    status->shard_time = GF_TIME_NONE;
-    status->customers = 0;
-    FOR_EACH_LIVE(live, member)
-    {
-        const struct gf_engine *engine = gf_shard_engine(member->shard);
-        const struct gf_time time = gf_engine_shard_time(engine);
-        status->customers += gf_engine_entity_count(engine);
-        if (!gf_time_is_none(time) &&
-            (gf_time_is_none(status->shard_time) || time.us < status->shard_time.us)) {
-            status->shard_time = time;
-        }
-    }
-    status->at_end = status->lag == 0 && status->recovering == 0;
-    if (live->options->show != NULL) {
-        live->options->show(live->options->context, status);
-    }
-}
-
-static void
-effects_count(struct live *live)
-{
-    live->status.effects = 0;
-    for (uint32_t i = 0; i < live->member_count; i++) {
-        if (live->members[i].shard == NULL) {
-            continue;
-        }
-        const int64_t *counts = gf_shard_effect_counts(live->members[i].shard);
-        for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
-            live->status.effects += counts[topic];
-        }
-    }
 }
 
 static enum gf_rc
@@ -142,7 +59,7 @@ freeze_all(struct live *live, struct gf_error *error)
     enum gf_rc rc = GF_OK;
     for (int i = 0; rc == GF_OK && i < GF_STAGE_COUNT; i++) {
         rc = freeze_stage(live, gf_stage_flow[i], error);
-        if (!live->options->is_arrival && lag_of(live) > 0) {
+        if (!live->options->is_arrival && live_lag(live) > 0) {
             break;
         }
     }
@@ -194,7 +111,7 @@ step_all(struct live *live, struct gf_time advance_to, struct gf_error *error)
 
 /* Every live shard sends at least one offset: the fence covers them all. */
 static enum gf_rc
-commit_all(struct live *live, struct gf_error *error)
+positions_commit(struct live *live, struct gf_error *error)
 {
     uint32_t count = 0;
     FOR_EACH_LIVE(live, member)
@@ -204,11 +121,19 @@ commit_all(struct live *live, struct gf_error *error)
     }
     live_beat(live, "commit");
     const int64_t started = live_now_us(live);
-    enum gf_rc rc =
+    const enum gf_rc rc =
         gf_commit(live->sink, live->positions, count, GF_RULE(FENCE) ? live->fence : NULL, error);
-    live->status.commit_us = live_now_us(live) - started;
+    live->last_commit_us = live_now_us(live);
+    live->status.commit_us = live->last_commit_us - started;
+    return rc;
+}
+
+static enum gf_rc
+commit_all(struct live *live, struct gf_error *error)
+{
+    enum gf_rc rc = positions_commit(live, error);
     live->status.commits += rc == GF_OK;
-    live->last_record_us = live_now_us(live);
+    live->last_record_us = live->last_commit_us;
     FOR_EACH_LIVE(live, member)
     {
         if (rc == GF_OK) {
@@ -288,8 +213,24 @@ static void
 rest(struct live *live, int64_t us)
 {
     const struct gf_live_options *options = live->options;
-    show(live);
+    live_show(live);
     options->clock->sleep(options->clock, (struct gf_duration){us});
+}
+
+/* With fixed slots only a commit tells that another instance has the slot by now: one that holds
+ * nothing but positions, and writes nothing to any of our topics. */
+static bool
+must_look(const struct live *live, int64_t now)
+{
+    return live->group == NULL && live->sink->ops->send_offsets != NULL &&
+           now - live->last_commit_us >= SLOT_LOOK_US;
+}
+
+static enum gf_rc
+slot_look(struct live *live, struct gf_error *error)
+{
+    const enum gf_rc rc = live->sink->ops->begin(live->sink, error);
+    return rc != GF_OK ? rc : positions_commit(live, error);
 }
 
 static enum gf_rc
@@ -300,6 +241,9 @@ idle(struct live *live, struct gf_error *error)
     live->idle_since_us = live->idle_since_us == 0 ? now : live->idle_since_us;
     if (options->heartbeat.us > 0 && now - live->last_record_us >= options->heartbeat.us) {
         return heartbeat_all(live, error);
+    }
+    if (must_look(live, now)) {
+        return slot_look(live, error);
     }
     rest(live, IDLE_SLEEP_US);
     return snapshot_all(live, error);
@@ -313,14 +257,14 @@ turn_live(struct live *live, bool *done_out, struct gf_error *error)
     const struct gf_live_options *options = live->options;
     bool claimed = false;
     enum gf_rc rc = claim_all(live, &claimed, error);
-    if (rc == GF_OK && (options->is_arrival || lag_of(live) == 0)) {
+    if (rc == GF_OK && (options->is_arrival || live_lag(live) == 0)) {
         rc = freeze_all(live, error);
     }
     if (rc != GF_OK) {
         return rc;
     }
     struct gf_time advance_to = GF_TIME_NONE;
-    if (lag_of(live) == 0) {
+    if (live_lag(live) == 0) {
         advance_to = advance_time(live);
         if (!has_news(live) && gf_time_is_none(advance_to)) {
             *done_out = options->exit_at_end && live->status.recovering == 0;
@@ -345,9 +289,9 @@ turn_live(struct live *live, bool *done_out, struct gf_error *error)
     }
     live->retries = 0;
     live->trouble = GF_OK;
-    effects_count(live);
+    live_effects_count(live);
     rc = sweep_all(live, false, error);
-    show(live);
+    live_show(live);
     return rc;
 }
 
@@ -355,7 +299,7 @@ static enum gf_rc
 turn(struct live *live, bool *done_out, struct gf_error *error)
 {
     *done_out = false;
-    members_count(live);
+    live_members_count(live);
     const bool is_busy = live->status.live > 0;
     const struct gf_duration wait = {is_busy ? 0 : IDLE_SLEEP_US};
     /* Without an assignment only the group can bring work: a loop that did not wait would spin. */
@@ -375,9 +319,9 @@ turn(struct live *live, bool *done_out, struct gf_error *error)
     if (rc != GF_OK) {
         return rc;
     }
-    members_count(live);
+    live_members_count(live);
     if (live->status.live == 0) {
-        show(live);
+        live_show(live);
         return GF_OK;
     }
     return turn_live(live, done_out, error);
@@ -488,8 +432,8 @@ gf_live_run(const struct gf_live_options *options, struct gf_live_status *status
             *error = live.trouble_error;
         }
     }
-    effects_count(&live);
-    show(&live);
+    live_effects_count(&live);
+    live_show(&live);
     *status_out = live.status;
     live_sink_drop(&live);
     if (live.group != NULL) {

@@ -23,7 +23,7 @@
 #define LANES            3
 #define TAKE_OVER_ROUNDS 3 /* at least */
 #define SESSION_MS       2000
-#define LOOK_MS          5000 /* an idle instance of a fixed slot looks whether it is still its own */
+#define LOOK_MS          5000 /* an idle instance of a slot looks whether it is still its own */
 #define WAIT_MS          60000
 #define SHARD_IS_LIVE    "event=shard_live"
 #define IS_ASSIGNED      "event=assigned"

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -156,6 +157,97 @@ a_replay_gives_the_same(void **state)
     lab_close(&lab);
 }
 
+#define WITHOUT "partitions: 2\nbatch_records: 64\ncommit: {batches: 4}\nsweep: {records: 1500}\n"
+
+static const char *const stages[] = {"area: true", "intake: true", "area: true, intake: true"};
+
+/* Without a stage, in some order, to a stop by a signal or to a death after so many commits: then
+ * slices of the store are behind. */
+static void
+stop_after(struct lab *lab, const char *order, int commits, bool is_crash)
+{
+    char config[256];
+    snprintf(config, sizeof(config), WITHOUT "order: %s\n", order);
+    lab_open(lab, CONFIG);
+    lab_copy_inputs(lab, &undisturbed);
+    lab_configure(lab, config);
+    if (is_crash) {
+        gf_memory_log_fail(lab->log, GF_MEMORY_COMMIT, (uint32_t)commits, GF_E_IO, true);
+        assert_int_equal(lab_run(lab), GF_E_IO);
+    } else {
+        lab->stop_at_commits = (uint32_t)commits;
+        assert_int_equal(lab_run(lab), GF_OK);
+        assert_true(lab->status.lag > 0);
+        lab->stop_at_commits = 0;
+    }
+    lab_crash(lab, NULL);
+}
+
+static void
+go_on_with(struct lab *lab, const char *order, const char *on, int deaths)
+{
+    char config[256];
+    snprintf(config, sizeof(config), WITHOUT "order: %s\nstages: {%s}\n", order, on);
+    lab_configure(lab, config);
+    for (; deaths > 0; deaths--) { /* of the first commits with it: some slices have none of it */
+        const uint32_t seen = gf_memory_log_calls(lab->log, GF_MEMORY_COMMIT);
+        gf_memory_log_fail(lab->log, GF_MEMORY_COMMIT, seen + 2, GF_E_IO, true);
+        assert_int_equal(lab_run(lab), GF_E_IO);
+        lab_crash(lab, NULL);
+    }
+    const enum gf_rc rc = lab_run(lab);
+    if (rc != GF_OK) {
+        fail_msg("%s: %s: %s", on, gf_rc_name(rc), lab->error.text);
+    }
+    lab_assert_conserved(lab);
+    assert_true(lab_journal_assert_conserved(lab) > 10);
+}
+
+/* A stage that is switched on while shards have batches that are not in every slice of the store:
+ * they are folded again as they were, without it, and all is as if the stop had been a clean one.
+ * So it is with a store that is gone, and with more deaths. */
+static void
+a_stage_begins_after_what_was_folded_without_it(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        const char *on = stages[i % 3];
+        const int commits = 2 + (int)(i / 3);
+        struct lab calm;
+        print_message("%s, after %d commits\n", on, commits);
+        stop_after(&calm, "canonical", commits, false);
+        go_on_with(&calm, "canonical", on, 0);
+        for (int deaths = 0; deaths < 3; deaths++) {
+            struct lab lab;
+            stop_after(&lab, "canonical", commits, true);
+            if (deaths % 2 == 1) {
+                lab_crash(&lab, gf_memory_store_new());
+            }
+            go_on_with(&lab, "canonical", on, deaths);
+            lab_assert_same_outputs(&lab, &calm,
+                                    deaths == 0 ? LAB_LINEAGE_SAME : LAB_LINEAGE_ASIDE);
+            lab_assert_same_state(&lab, &calm);
+            assert_int_equal(lab_replay(&lab), GF_OK);
+            lab_close(&lab);
+        }
+        assert_true(strncmp(on, "area", 4) != 0 || lab_count(&calm, GF_TOPIC_AREA_BALANCE) > 100);
+        lab_close(&calm);
+    }
+}
+
+static void
+a_stage_begins_in_arrival_order_too(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        struct lab lab;
+        stop_after(&lab, "arrival", 3 + 3 * (int)(i / 3), true);
+        go_on_with(&lab, "arrival", stages[i % 3], 1);
+        assert_int_equal(lab_replay(&lab), GF_OK);
+        lab_close(&lab);
+    }
+}
+
 int
 main(void)
 {
@@ -165,6 +257,8 @@ main(void)
         cmocka_unit_test(a_lost_store_is_folded_again),
         cmocka_unit_test(arrival_order_replays_from_its_journal),
         cmocka_unit_test(a_replay_gives_the_same),
+        cmocka_unit_test(a_stage_begins_after_what_was_folded_without_it),
+        cmocka_unit_test(a_stage_begins_in_arrival_order_too),
     };
     return cmocka_run_group_tests(tests, undisturbed_make, undisturbed_close);
 }

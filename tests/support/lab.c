@@ -62,6 +62,14 @@ config_make(const char *text)
     return config;
 }
 
+static void
+stages_take(struct lab *lab)
+{
+    lab->stages = gf_config_stages(lab->config);
+    lab->shard_end = gf_stages_shard_end(lab->stages, lab->shard_count);
+    lab->shard_total = gf_stages_shard_count(lab->stages, lab->shard_count);
+}
+
 void
 lab_open(struct lab *lab, const char *config_text)
 {
@@ -77,9 +85,7 @@ lab_open(struct lab *lab, const char *config_text)
     lab->lookup = (struct gf_lookup){
         .context = lab->registry, .schemas = lookup_schemas, .resolve = lookup_resolve};
     lab->shard_count = (uint32_t)lab->config->partitions;
-    lab->stages = gf_config_stages(lab->config);
-    lab->shard_end = gf_stages_shard_end(lab->stages, lab->shard_count);
-    lab->shard_total = gf_stages_shard_count(lab->stages, lab->shard_count);
+    stages_take(lab);
     lab->log = gf_memory_log_new(lab->shard_count, lab->stages);
     lab->source = gf_memory_source_open(lab->log);
     lab->store = gf_memory_store_new();
@@ -106,6 +112,7 @@ lab_configure(struct lab *lab, const char *config_text)
     gf_config_free(lab->config);
     lab->config = config_make(config_text);
     assert_int_equal(lab->config->partitions, lab->shard_count);
+    stages_take(lab);
 }
 
 void

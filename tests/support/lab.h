@@ -70,7 +70,8 @@ enum gf_rc lab_replay(struct lab *lab);
  * the lab's. */
 void lab_crash(struct lab *lab, struct gf_store *store);
 
-/* Another configuration for the next start; the partitions stay. To be called after a crash. */
+/* Another configuration for the next start; the partitions stay, and those of stages
+ * that are switched on must be there from the beginning. To be called after a crash. */
 void lab_configure(struct lab *lab, const char *config_text);
 
 /* ---- outputs ---- */

@@ -118,9 +118,12 @@ slices_open(struct gf_shard *shard, struct following *following, int64_t *journa
     following->is_whole = following->newest == 0;
     rc = shard_mark_get(shard, &following->marked, &following->mark, error);
     if (rc == GF_OK && following->newest > following->marked) {
-        rc = gf_fail(error, GF_E_DAMAGED,
-                     "shard %u: the store does not say which journal it was made from; " REBUILD,
-                     id);
+        /* The mark is written first: the store has lost a write and kept one after it. */
+        rc = gf_fail(error, GF_E_STATE,
+                     "shard %u: a slice of the store is at batch %" PRId64
+                     ", but what it says of its journal ends at batch %" PRId64
+                     ": writes are missing; " REBUILD,
+                     id, following->newest, following->marked);
     }
     following->newest = following->marked;
     return rc;

@@ -8,6 +8,12 @@
 #include "cluster/defects.h"
 #include "cluster/sim.h"
 
+static const char *const counter_texts[] = {
+#define COUNTER_TEXT(name, text) [SIM_##name] = text,
+    SIM_COUNTERS(COUNTER_TEXT)
+#undef COUNTER_TEXT
+};
+
 struct arguments {
     uint64_t first, count;
     bool is_traced;
@@ -88,25 +94,18 @@ main(int argc, char **argv)
             fflush(stdout);
             failed++;
         }
-        sum.crashes += result.crashes;
-        sum.pauses += result.pauses;
-        sum.rebalances += result.rebalances;
-        sum.commits += result.commits;
-        sum.aborts += result.aborts;
-        sum.unknowns += result.unknowns;
-        sum.refusals += result.refusals;
-        sum.fences += result.fences;
-        sum.condemned += result.condemned;
+        for (int k = 0; k < SIM_COUNTER_COUNT; k++) {
+            sum.counts[k] += result.counts[k];
+        }
         sum.simulated_us += result.simulated_us;
         sum.calls += result.calls;
     }
     sim_end();
-    printf("%" PRIu64 " seeds, %" PRIu64 " failed: %.0f hours, %" PRIu64
-           " calls, %u commits, %u aborts, %u crashes, %u pauses, %u rebalances, %u commits "
-           "troubled, %u refused by generation, %u transactions ended by others, %u stores put "
-           "away\n",
-           arguments.count, failed, (double)sum.simulated_us / 3.6e9, sum.calls, sum.commits,
-           sum.aborts, sum.crashes, sum.pauses, sum.rebalances, sum.unknowns, sum.refusals,
-           sum.fences, sum.condemned);
+    printf("%" PRIu64 " seeds, %" PRIu64 " failed: %.0f hours, %" PRIu64 " calls", arguments.count,
+           failed, (double)sum.simulated_us / 3.6e9, sum.calls);
+    for (int k = 0; k < SIM_COUNTER_COUNT; k++) {
+        printf(", %" PRIu64 " %s", sum.counts[k], counter_texts[k]);
+    }
+    printf("\n");
     return failed > 0;
 }

@@ -241,8 +241,8 @@ decide(struct sim *sim, uint32_t index, bool is_commit)
         }
         id->batch[i] = 0;
     }
-    sim->commits += is_commit;
-    sim->aborts += !is_commit;
+    sim->counts[SIM_COMMITS] += is_commit;
+    sim->counts[SIM_ABORTS] += !is_commit;
     SIM_TRACE(sim, "%s of %s is decided", is_commit ? "commit" : "abort", id->name);
 }
 

@@ -1,5 +1,6 @@
 /* The disks of an instance: a store for each shard. A crash of the process loses nothing that was
- * written; a crash of the machine loses the newest writes; a disk may be lost or damaged. */
+ * written; a crash of the machine loses what was not written through; a disk may be lost or
+ * damaged. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,11 +54,11 @@ disk_put_slice(struct gf_store *store, uint32_t shard, uint32_t slice,
     }
     const enum gf_rc rc =
         disk->store->ops->put_slice(disk->store, shard, slice, meta, blocks, count, error);
-    if (sim->weather.machine > 0 && sim_below(sim, 100) == 0) { /* written through */
-        if (disk->safe != NULL) {
-            disk->safe->ops->close(disk->safe);
+    if (sim->weather.machine > 0) {
+        sim_write_slice(disk, slice, meta, blocks, count);
+        if (sim_below(sim, 100) == 0) {
+            sim_writes_sync(disk);
         }
-        disk->safe = gf_memory_store_copy(disk->store);
     }
     return rc;
 }
@@ -86,6 +87,9 @@ disk_put_named(struct gf_store *store, const char *name, struct gf_span value,
     if (sim_below(disk->instance->sim, 8) == 0) {
         sim_pass(disk->instance, 100);
     }
+    if (disk->instance->sim->weather.machine > 0) {
+        sim_write_named(disk, name, value);
+    }
     return disk->store->ops->put_named(disk->store, name, value, error);
 }
 
@@ -97,12 +101,17 @@ static const struct gf_store_ops disk_ops = {.name = "simulated",
                                              .get_named = disk_get_named,
                                              .put_named = disk_put_named};
 
-static void
-disk_replace(struct sim_disk *disk, struct gf_store *store)
+void
+sim_disk_replace(struct sim_disk *disk, struct gf_store *store)
 {
     disk->store->ops->close(disk->store);
     disk->store = store;
     disk->is_damaged = false;
+    sim_writes_drop(disk);
+    if (disk->instance->sim->weather.machine > 0) {
+        disk->safe->ops->close(disk->safe);
+        disk->safe = gf_memory_store_copy(store);
+    }
 }
 
 /* ---- stores ---- */
@@ -119,6 +128,7 @@ stores_open(struct gf_stores *stores, uint32_t shard, struct gf_store **out, str
     (void)error;
     struct sim_instance *instance = instance_of(stores);
     sim_pass(instance, sim_delay(instance->sim, 5000, 20, GF_US_PER_S));
+    sim_snapshot_restore(&instance->disks[shard]);
     *out = &instance->disks[shard].base;
     return GF_OK;
 }
@@ -135,20 +145,33 @@ stores_condemn(struct gf_stores *stores, uint32_t shard, const char *why, struct
     (void)error;
     struct sim_instance *instance = instance_of(stores);
     SIM_TRACE(instance->sim, "%s puts the store of shard %u away: %s", instance->name, shard, why);
-    instance->sim->condemned++;
-    disk_replace(&instance->disks[shard], gf_memory_store_new());
+    instance->sim->counts[SIM_CONDEMNED]++;
+    sim_snapshot_distrust(&instance->disks[shard]);
+    sim_disk_replace(&instance->disks[shard], gf_memory_store_new());
     return GF_OK;
+}
+
+static enum gf_rc
+stores_snapshot(struct gf_stores *stores, uint32_t shard, struct gf_store *store, int64_t batch,
+                struct gf_error *error)
+{
+    (void)store;
+    return sim_snapshot_offer(&instance_of(stores)->disks[shard], batch, error);
 }
 
 void
 sim_disks_open(struct sim_instance *instance)
 {
-    static const struct gf_stores_ops ops = {
-        .name = "simulated", .open = stores_open, .close = stores_close, .condemn = stores_condemn};
+    static const struct gf_stores_ops ops = {.name = "simulated",
+                                             .open = stores_open,
+                                             .close = stores_close,
+                                             .condemn = stores_condemn,
+                                             .snapshot = stores_snapshot};
     instance->stores.ops = &ops;
     for (uint32_t i = 0; i < instance->sim->shard_count; i++) {
         instance->disks[i] = (struct sim_disk){.base = {.ops = &disk_ops},
                                                .store = gf_memory_store_new(),
+                                               .safe = gf_memory_store_new(),
                                                .instance = instance,
                                                .shard = i};
     }
@@ -160,8 +183,11 @@ sim_disks_close(struct sim_instance *instance)
     for (uint32_t i = 0; i < instance->sim->shard_count; i++) {
         struct sim_disk *disk = &instance->disks[i];
         disk->store->ops->close(disk->store);
-        if (disk->safe != NULL) {
-            disk->safe->ops->close(disk->safe);
+        disk->safe->ops->close(disk->safe);
+        sim_writes_drop(disk);
+        free(disk->writes);
+        if (disk->links != NULL) {
+            disk->links->ops->close(disk->links);
         }
     }
 }
@@ -193,8 +219,8 @@ block_pick(void *context, const struct gf_store_block *block, struct gf_error *e
     return GF_OK;
 }
 
-static void
-disk_damage(struct sim_disk *disk)
+void
+sim_disk_damage(struct sim_disk *disk)
 {
     struct sim *sim = disk->instance->sim;
     struct pick pick = {.left = sim_below(sim, 3)};
@@ -211,6 +237,20 @@ disk_damage(struct sim_disk *disk)
     }
 }
 
+/* The newest writes of a store are gone; or, worse than RocksDB's log allows, any of them. */
+static void
+power_lost(struct sim_disk *disk)
+{
+    struct sim *sim = disk->instance->sim;
+    const bool is_reordered = sim_chance(sim, sim->weather.reordered);
+    SIM_TRACE(sim, "%s: of %u writes to shard %u %s are lost", disk->instance->name,
+              disk->write_count, disk->shard, is_reordered ? "any" : "the newest");
+    sim->counts[SIM_POWER_LOST]++;
+    sim->counts[SIM_REORDERED] += is_reordered;
+    sim_disk_replace(disk, sim_writes_crash(disk, is_reordered));
+    disk->is_damaged = is_reordered;
+}
+
 void
 sim_disks_crash(struct sim_instance *instance)
 {
@@ -219,18 +259,15 @@ sim_disks_crash(struct sim_instance *instance)
     SIM_TRACE(sim, "%s is gone%s", instance->name, is_machine ? ", and its machine with it" : "");
     for (uint32_t i = 0; i < sim->shard_count; i++) {
         struct sim_disk *disk = &instance->disks[i];
-        if (is_machine && disk->safe != NULL && sim_below(sim, 2) == 0) {
-            SIM_TRACE(sim, "%s: the newest writes of shard %u are lost", instance->name, i);
-            disk_replace(disk, gf_memory_store_copy(disk->safe));
+        disk->restored = disk->trusted_below = 0; /* its process knew */
+        disk->is_found_bad = false;
+        if (is_machine) {
+            power_lost(disk);
         } else if (sim_chance(sim, sim->weather.disk_lost)) {
             SIM_TRACE(sim, "%s: the store of shard %u is lost", instance->name, i);
-            disk_replace(disk, gf_memory_store_new());
+            sim_disk_replace(disk, gf_memory_store_new());
         } else if (sim_chance(sim, sim->weather.disk_damaged)) {
-            disk_damage(disk);
-        }
-        if (disk->safe != NULL) {
-            disk->safe->ops->close(disk->safe);
-            disk->safe = NULL;
+            sim_disk_damage(disk);
         }
     }
 }

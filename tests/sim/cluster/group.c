@@ -54,7 +54,7 @@ rebalance_begin(struct sim *sim, const char *why)
     for (uint32_t i = 0; i < sim->instance_count; i++) {
         group->members[i].has_joined = false;
     }
-    sim->rebalances++;
+    sim->counts[SIM_REBALANCES]++;
 }
 
 static void

@@ -289,7 +289,7 @@ instance_step(struct sim_instance *instance)
         return;
     }
     if (instance->is_doomed) {
-        sim->crashes++;
+        sim->counts[SIM_CRASHES]++;
         sim_disks_crash(instance);
     }
     instance_restart(

@@ -115,6 +115,9 @@ weather_make(struct sim *sim)
         .machine = chance(sim, 2),
         .disk_lost = chance(sim, 6),
         .disk_damaged = chance(sim, 6),
+        .reordered = chance(sim, 4),
+        .snapshot = chance(sim, 40),
+        .snapshot_damaged = chance(sim, 4),
         .linger = chance(sim, 10),
         .clock_jump = chance(sim, 2000),
     };
@@ -212,22 +215,14 @@ sim_run(uint64_t seed, bool is_traced)
     if (!sim->is_failed) {
         model_check(sim);
     }
-    struct sim_result result = {.is_ok = !sim->is_failed,
-                                .crashes = sim->crashes,
-                                .pauses = sim->pauses,
-                                .rebalances = sim->rebalances,
-                                .commits = sim->commits,
-                                .aborts = sim->aborts,
-                                .unknowns = sim->unknowns,
-                                .refusals = sim->refusals,
-                                .fences = sim->fences,
-                                .condemned = sim->condemned,
-                                .simulated_us = sim->now_us,
-                                .calls = sim->steps};
+    struct sim_result result = {
+        .is_ok = !sim->is_failed, .simulated_us = sim->now_us, .calls = sim->steps};
     memcpy(result.failure, sim->failure, sizeof(result.failure));
+    memcpy(result.counts, sim->counts, sizeof(result.counts));
     for (uint32_t i = 0; i < sim->instance_count; i++) {
         instance_close(&sim->instances[i]);
     }
+    sim_snapshots_close(sim);
     sim_sinks_free(sim);
     sim_groups_free(sim);
     broker_close(sim);

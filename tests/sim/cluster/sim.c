@@ -135,7 +135,7 @@ faults_draw(struct sim *sim, struct sim_instance *instance)
         instance->ready_us += us;
         instance->is_paused = true;
         instance->still_since_us = sim->now_us;
-        sim->pauses++;
+        sim->counts[SIM_PAUSES]++;
     } else if (sim_chance(sim, weather->stop)) {
         SIM_TRACE(sim, "%s is asked to stop", instance->name);
         instance->is_asked_to_stop = true;

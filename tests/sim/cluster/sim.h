@@ -6,7 +6,8 @@
  *   sim.c       time, events, what an instance's call costs, and faults
  *   broker.c    partitions, transactions, markers; sink.c and source.c are its clients
  *   group.c     the group: generations, members, who owns what
- *   disk.c      stores that survive a crash, or lose what was not yet written through
+ *   disk.c      stores, and what crashes do to them; writes.c what a loss of power leaves of one
+ *   snapshots.c the folder of snapshots that all share
  *   instance.c  one process: starts, dies, is started again
  *   audit.c     what must hold at every commit; final.c what must hold at the end
  *   model.c     an account of the outputs that knows nothing of the engine */
@@ -27,6 +28,7 @@
 #define SIM_SHARDS_MAX    6
 #define SIM_INSTANCES_MAX 3
 #define SIM_EVENTS_MAX    4096
+#define SIM_SNAPSHOTS_MAX 3
 #define SIM_OFFSETS_MAX   (GF_TOPIC_INPUT_COUNT * SIM_SHARDS_MAX)
 #define SIM_SESSION_US    (10 * GF_US_PER_S)
 #define SIM_TXN_US        (60 * GF_US_PER_S)
@@ -34,6 +36,31 @@
 struct sim;
 struct sim_instance;
 struct sim_sink;
+
+/* What happened, counted: for the summary. */
+#define SIM_COUNTERS(X)                                                                            \
+    X(COMMITS, "commits")                                                                          \
+    X(ABORTS, "aborts")                                                                            \
+    X(CRASHES, "crashes")                                                                          \
+    X(PAUSES, "pauses")                                                                            \
+    X(REBALANCES, "rebalances")                                                                    \
+    X(UNKNOWNS, "commits troubled")                                                                \
+    X(REFUSALS, "refused by generation")                                                           \
+    X(FENCES, "transactions ended by others")                                                      \
+    X(CONDEMNED, "stores put away")                                                                \
+    X(POWER_LOST, "stores without power")                                                          \
+    X(REORDERED, "of them with holes")                                                             \
+    X(SNAPSHOTS, "snapshots")                                                                      \
+    X(TORN, "torn ones refused")                                                                   \
+    X(RESTORES, "restored")                                                                        \
+    X(RESTORES_OLDER, "of them older than the newest")
+
+enum sim_counter {
+#define SIM_COUNTER_CODE(name, text) SIM_##name,
+    SIM_COUNTERS(SIM_COUNTER_CODE)
+#undef SIM_COUNTER_CODE
+        SIM_COUNTER_COUNT
+};
 
 /* ---- the broker's side ---- */
 
@@ -97,13 +124,41 @@ struct sim_group_state {
 
 enum sim_instance_state { SIM_DOWN, SIM_UP, SIM_ENDED };
 
+/* One write to a store, kept until it is written through. */
+struct sim_write {
+    struct gf_slice_meta meta;
+    uint32_t slice, count; /* of a slice: so many blocks */
+    char name[32];         /* of a named value; "": a slice */
+    struct gf_store_block *blocks;
+    uint8_t *bytes; /* what they point to; the named value */
+    size_t size;
+};
+
 struct sim_disk {
-    struct gf_store base;   /* what the shard is given */
-    struct gf_store *store; /* what a crash of the process leaves */
-    struct gf_store *safe;  /* what a crash of the machine leaves; NULL: nothing */
+    struct gf_store base;     /* what the shard is given */
+    struct gf_store *store;   /* what a crash of the process leaves */
+    struct gf_store *safe;    /* what a loss of power leaves at least */
+    struct sim_write *writes; /* since then: it leaves the first so many of them too */
+    uint32_t write_count, write_capacity;
     struct sim_instance *instance;
     uint32_t shard;
-    bool is_damaged; /* a bit was flipped */
+    bool is_damaged;        /* a bit was flipped, or writes are missing before others */
+    struct gf_store *links; /* of the snapshot under way; NULL: none */
+    bool is_found_bad;      /* the copying did, and the loop is not told yet */
+    int64_t restored;       /* snapshot that the store came from, until it has proved good */
+    int64_t trusted_below;  /* snapshots from this batch on have not; 0: all are trusted */
+};
+
+/* One of a shard's snapshots in the shared folder. */
+struct sim_snapshot {
+    struct gf_store *store;
+    int64_t batch;
+    bool is_torn; /* files are missing or damaged: their sums say so */
+};
+
+struct sim_snapshots {
+    struct sim_snapshot kept[SIM_SNAPSHOTS_MAX]; /* the oldest first */
+    uint32_t count;
 };
 
 struct sim_instance {
@@ -143,6 +198,9 @@ struct sim_weather {
     uint32_t slow_marker, slow_send, lost_send, txn_error, commit_trouble, read_error; /* of such */
     uint32_t rebalance;                        /* of group ticks */
     uint32_t machine, disk_lost, disk_damaged; /* of crashes */
+    uint32_t reordered;                        /* of stores that lose power */
+    uint32_t snapshot;                         /* of offers */
+    uint32_t snapshot_damaged;                 /* of snapshots, and of restores */
     uint32_t linger; /* of appends are sent at once, the others at the flush */
     uint32_t clock_jump;
 };
@@ -193,14 +251,15 @@ struct sim {
     uint32_t *step_effects; /* appended by each step */
     uint32_t step_capacity;
     struct sim_journal_place places[SIM_SHARDS_MAX];
-    uint32_t crashes, pauses, rebalances, commits, aborts, unknowns, refusals, fences, condemned;
+    struct sim_snapshots snapshots[SIM_SHARDS_MAX];
+    uint64_t counts[SIM_COUNTER_COUNT];
 };
 
 /* One seed from beginning to end. Returns whether everything held; `failure` says what did not. */
 struct sim_result {
     bool is_ok;
     char failure[1024];
-    uint32_t crashes, pauses, rebalances, commits, aborts, unknowns, refusals, fences, condemned;
+    uint64_t counts[SIM_COUNTER_COUNT];
     int64_t simulated_us;
     uint64_t calls;
 };
@@ -263,6 +322,28 @@ bool group_accepts(const struct sim *sim, uint32_t instance, const struct sim_fe
 void sim_disks_open(struct sim_instance *instance);
 void sim_disks_crash(struct sim_instance *instance); /* what the crash does to them */
 void sim_disks_close(struct sim_instance *instance);
+/* Another store is there from now on, whole and written through. */
+void sim_disk_replace(struct sim_disk *disk, struct gf_store *store);
+void sim_disk_damage(struct sim_disk *disk); /* a bit of it flips */
+
+/* ---- writes.c: as the store's own calls, after them ---- */
+
+void sim_write_slice(struct sim_disk *disk, uint32_t slice, const struct gf_slice_meta *meta,
+                     const struct gf_store_block *blocks, uint32_t count);
+void sim_write_named(struct sim_disk *disk, const char *name, struct gf_span value);
+void sim_writes_sync(struct sim_disk *disk); /* all that was written stays */
+void sim_writes_drop(struct sim_disk *disk);
+/* Power is lost: what is left is the first so many writes; with `is_reordered`, any of them. */
+struct gf_store *sim_writes_crash(struct sim_disk *disk, bool is_reordered);
+
+/* ---- snapshots.c ---- */
+
+enum gf_rc sim_snapshot_offer(struct sim_disk *disk, int64_t batch, struct gf_error *error);
+/* Where the store is empty; `sim_pass` is called. */
+void sim_snapshot_restore(struct sim_disk *disk);
+/* The store has been found to be bad: what it came from is no better. */
+void sim_snapshot_distrust(struct sim_disk *disk);
+void sim_snapshots_close(struct sim *sim);
 
 /* ---- instance.c ---- */
 

@@ -232,7 +232,7 @@ sink_send_offsets(struct gf_sink *base, const struct gf_position *positions, uin
         sim_pass(sink->instance, sim_delay(sim, 1000, 20, GF_US_PER_S));
         if (fence != NULL && !group_accepts(sim, sink->index, fence)) {
             SIM_TRACE(sim, "%s: its offsets are refused by generation", sink->instance->name);
-            sim->refusals++;
+            sim->counts[SIM_REFUSALS]++;
             const enum gf_rc rc = sink_abort(base, error);
             return rc != GF_OK ? rc : gf_fail(error, GF_E_GENERATION, "generation has passed");
         }
@@ -257,7 +257,7 @@ commit_trouble(struct sim_sink *sink, struct gf_error *error)
 {
     struct sim *sim = sink->sim;
     const uint64_t which = sim_below(sim, 5);
-    sim->unknowns++;
+    sim->counts[SIM_UNKNOWNS]++;
     switch (which) {
     case 0: /* the request is lost */
         SIM_TRACE(sim, "%s: its commit is lost", sink->instance->name);
@@ -358,7 +358,7 @@ sim_fence(struct sim_instance *instance, const char *name, struct gf_error *erro
         if (strcmp(sim->ids[i].name, name) == 0) {
             sim_pass(instance, sim_delay(sim, 2000, 20, GF_US_PER_S));
             SIM_TRACE(sim, "%s ends the transaction of %s", instance->name, name);
-            sim->fences++;
+            sim->counts[SIM_FENCES]++;
             broker_init(sim, i);
             while (sim->ids[i].state != SIM_TXN_EMPTY) {
                 sim_pass(instance, 5000);

@@ -50,6 +50,8 @@ enum gf_rule {
     GF_RULE_TIME_OF_RECORD = 11,  /* R11: shard time comes from each journal record */
     GF_RULE_END_AFTER_STORE = 12, /* R12: the journal's end is asked for after the assignment, with
                                      the store chosen */
+    GF_RULE_MARK = 20,            /* R20: a store that the journal does not reach is refused */
+    GF_RULE_SLICE_CHECK = 31,     /* beside the model: a slice is used only if its digest says so */
 };
 
 #ifdef GF_WITH_FAULTS

@@ -117,7 +117,7 @@ slices_open(struct gf_shard *shard, struct following *following, int64_t *journa
     }
     following->is_whole = following->newest == 0;
     rc = shard_mark_get(shard, &following->marked, &following->mark, error);
-    if (rc == GF_OK && following->newest > following->marked) {
+    if (rc == GF_OK && following->newest > following->marked && GF_RULE(MARK)) {
         /* The mark is written first: the store has lost a write and kept one after it. */
         rc = gf_fail(error, GF_E_STATE,
                      "shard %u: a slice of the store is at batch %" PRId64
@@ -252,7 +252,7 @@ take_over_end(struct gf_shard *shard, struct gf_error *error)
 {
     struct following *following = &shard->following;
     enum gf_rc rc = GF_OK;
-    if (following->newest > following->last && following->reader.end > 0) {
+    if (following->newest > following->last && following->reader.end > 0 && GF_RULE(MARK)) {
         rc = gf_fail(error, GF_E_DAMAGED,
                      "shard %u: the store is at batch %" PRId64
                      ", which the journal does not reach: it was cut, or the store belongs to "

@@ -343,7 +343,8 @@ shard_take_record(struct gf_shard *shard, const struct gf_journal *record, int64
                             : record->batch > following->oldest + (following->oldest == 0)) {
         return batches_are_gone(shard, following, record->batch, error);
     }
-    if (record->batch == following->marked && shard_mark_of(record) != following->mark) {
+    if (record->batch == following->marked && shard_mark_of(record) != following->mark &&
+        GF_RULE(MARK)) {
         return gf_fail(
             error, GF_E_DAMAGED,
             "shard %u: batch %" PRId64

@@ -117,6 +117,32 @@ a_journal_that_does_not_reach_the_store(void **state)
     lab_close(&lab);
 }
 
+/* The mark of the journal is written before the slices: a store that has these without it has lost
+ * a write and kept one after it. It is put away and made anew. */
+static void
+a_store_that_lost_its_mark(void **state)
+{
+    (void)state;
+    struct lab lab, calm;
+    lab_make(&calm, 6);
+    assert_int_equal(lab_run(&calm), GF_OK);
+    lab_make(&lab, 6);
+    lab.stop_at_commits = 5;
+    assert_int_equal(lab_run(&lab), GF_OK);
+    lab.stop_at_commits = 0;
+    char name[32];
+    snprintf(name, sizeof(name), GF_STORE_MARK_NAME, 0u);
+    assert_int_equal(lab.store->ops->put_named(lab.store, name, (struct gf_span){0}, &lab.error),
+                     GF_OK);
+    lab_crash(&lab, NULL);
+    assert_int_equal(lab_run(&lab), GF_OK);
+    assert_int_equal(lab.stores.condemned, 1);
+    lab_assert_same_outputs(&lab, &calm, LAB_LINEAGE_SAME);
+    lab_assert_same_state(&lab, &calm);
+    lab_close(&lab);
+    lab_close(&calm);
+}
+
 /* What no recovery reads may go. */
 static void
 a_journal_as_short_as_the_store_allows(void **state)
@@ -150,6 +176,7 @@ main(void)
         cmocka_unit_test(a_store_of_another_log),
         cmocka_unit_test(a_journal_whose_beginning_is_gone),
         cmocka_unit_test(a_journal_that_does_not_reach_the_store),
+        cmocka_unit_test(a_store_that_lost_its_mark),
         cmocka_unit_test(a_journal_as_short_as_the_store_allows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,5 +12,7 @@ const struct sim_defect sim_defects[] = {
     {"slice-numbers", GF_RULE_SLICE_NUMBERS, 13},
     {"time-of-record", GF_RULE_TIME_OF_RECORD, 47},
     {"end-after-store", GF_RULE_END_AFTER_STORE, 6},
+    {"mark", GF_RULE_MARK, 1},
+    {"slice-check", GF_RULE_SLICE_CHECK, 1},
 };
 const uint32_t sim_defect_count = sizeof(sim_defects) / sizeof(sim_defects[0]);

@@ -197,29 +197,56 @@ replay_check(struct sim *sim, uint32_t shard)
     stores.store->ops->close(stores.store);
 }
 
-/* Whatever store was left behind, however far behind: recovered, it holds the same state. A damaged
- * one says so. */
+/* A store that was left behind, or a snapshot, however far behind: recovered, it holds the same
+ * state. A damaged one says so. */
 static void
-leftover_check(struct sim *sim, uint32_t shard, struct sim_instance *holder,
-               struct gf_store *wanted)
+leftover_check(struct sim *sim, uint32_t shard, const struct gf_store *left, bool is_damaged,
+               const char *whose, struct gf_store *wanted)
 {
-    struct one_store stores = {.store = gf_memory_store_copy(holder->disks[shard].store)};
-    struct gf_shard *left = shard_over(sim, shard, &stores);
+    struct one_store stores = {.store = gf_memory_store_copy(left)};
+    struct gf_shard *recovered = shard_over(sim, shard, &stores);
     struct gf_error error = {{0}};
-    enum gf_rc rc = gf_shard_recover(left, NULL, &error);
+    enum gf_rc rc = gf_shard_recover(recovered, NULL, &error);
     if (rc == GF_OK) {
-        rc = gf_shard_sweep(left, true, &error);
+        rc = gf_shard_sweep(recovered, true, &error);
     }
     if (rc == GF_OK) {
         /* Slices that a crash left unnamed wait for a record that names them. */
-        state_compare(sim, shard, gf_shard_batch(left), stores.store, wanted, holder->name,
+        state_compare(sim, shard, gf_shard_batch(recovered), stores.store, wanted, whose,
                       "the last owner");
-    } else if (rc != GF_E_STATE || !holder->disks[shard].is_damaged) {
-        sim_fail(sim, "shard %u: the store that %s left behind: %s: %s (P3)", shard, holder->name,
+    } else if (rc != GF_E_STATE || !is_damaged) {
+        sim_fail(sim, "shard %u: the store of %s, recovered: %s: %s (P3)", shard, whose,
                  gf_rc_name(rc), error.text);
     }
-    gf_shard_free(left);
+    gf_shard_free(recovered);
     stores.store->ops->close(stores.store);
+}
+
+/* The owner's store is at the newest batch. Were that batch not committed after all, the store
+ * would be ahead of its journal, and is refused. */
+static void
+ahead_check(struct sim *sim, uint32_t shard, const struct gf_store *store)
+{
+    struct sim_part *part = &sim->parts[GF_TOPIC_JOURNAL][shard];
+    uint32_t at = 0, newest = UINT32_MAX;
+    while (committed_next(part, &at) != NULL) {
+        newest = part->entries[at - 1].is_batch ? at - 1 : newest;
+    }
+    if (newest == UINT32_MAX) {
+        return;
+    }
+    part->entries[newest].state = SIM_ENTRY_ABORTED;
+    struct one_store stores = {.store = gf_memory_store_copy(store)};
+    struct gf_shard *ahead = shard_over(sim, shard, &stores);
+    struct gf_error error = {{0}};
+    const enum gf_rc rc = gf_shard_recover(ahead, NULL, &error);
+    if (rc != GF_E_DAMAGED) {
+        sim_fail(sim, "shard %u: a store whose newest batch was never committed: %s %s (P3)", shard,
+                 rc == GF_OK ? "accepted" : gf_rc_name(rc), error.text);
+    }
+    gf_shard_free(ahead);
+    stores.store->ops->close(stores.store);
+    part->entries[newest].state = SIM_ENTRY_COMMITTED;
 }
 
 /* ---- P5: the group's offsets ---- */
@@ -281,8 +308,18 @@ final_check(struct sim *sim)
     }
     const uint32_t shard = (uint32_t)sim_below(sim, sim->shard_count);
     struct sim_instance *owner = &sim->instances[sim_owner(sim, shard)];
-    struct sim_instance *holder = &sim->instances[sim_below(sim, sim->instance_count)];
-    if (holder != owner && !damage_is_told(&owner->disks[shard])) {
-        leftover_check(sim, shard, holder, owner->disks[shard].store);
+    const struct sim_disk *held = &sim->instances[sim_below(sim, sim->instance_count)].disks[shard];
+    struct gf_store *const store = owner->disks[shard].store;
+    if (damage_is_told(&owner->disks[shard])) {
+        return;
     }
+    if (held->instance != owner) {
+        leftover_check(sim, shard, held->store, held->is_damaged, held->instance->name, store);
+    }
+    const struct sim_snapshots *folder = &sim->snapshots[shard];
+    if (folder->count > 0) {
+        const struct sim_snapshot *taken = &folder->kept[sim_below(sim, folder->count)];
+        leftover_check(sim, shard, taken->store, false, "a snapshot", store);
+    }
+    ahead_check(sim, shard, store);
 }

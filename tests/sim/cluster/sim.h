@@ -70,6 +70,7 @@ struct sim_entry {
     const struct gf_record *record;
     uint32_t step; /* the loop's step that made it: its journal record has the same number */
     uint8_t id, state;
+    bool is_batch; /* of the journal: a BATCH record, and not a claim or a heartbeat */
 };
 
 struct sim_part {

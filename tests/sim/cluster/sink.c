@@ -52,7 +52,9 @@ batch_note(struct sim *sim, uint32_t index, const struct gf_record *record)
     if (gf_topics[GF_TOPIC_JOURNAL].decode(&reader, &arena, &journal) != GF_OK) {
         sim_fail(sim, "a journal record cannot be decoded");
     } else if (journal.kind == GF_JOURNAL_KIND_BATCH) {
+        struct sim_part *part = &sim->parts[GF_TOPIC_JOURNAL][record->partition];
         sim->ids[index].batch[record->partition] = journal.batch;
+        part->entries[record->offset].is_batch = true;
     }
 }
 

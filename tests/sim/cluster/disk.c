@@ -220,6 +220,17 @@ block_pick(void *context, const struct gf_store_block *block, struct gf_error *e
 }
 
 void
+sim_disk_doubt(struct sim_disk *disk)
+{
+    struct gf_slice_meta metas[GF_SLICE_COUNT];
+    (void)disk->store->ops->metas(disk->store, disk->shard, metas, NULL);
+    disk->is_damaged = true;
+    for (uint32_t slice = 0; slice < GF_SLICE_COUNT; slice++) {
+        disk->damaged_at[slice] = metas[slice].batch;
+    }
+}
+
+void
 sim_disk_damage(struct sim_disk *disk)
 {
     struct sim *sim = disk->instance->sim;
@@ -229,7 +240,7 @@ sim_disk_damage(struct sim_disk *disk)
         if (pick.is_found) {
             SIM_TRACE(sim, "%s: a bit of slice %u of shard %u flips", disk->instance->name, slice,
                       disk->shard);
-            disk->is_damaged = true;
+            sim_disk_doubt(disk);
             gf_memory_store_damage(disk->store, disk->shard, slice, pick.kind,
                                    gf_span_of(pick.key, pick.key_size),
                                    (uint32_t)sim_below(sim, 4096));
@@ -245,10 +256,13 @@ power_lost(struct sim_disk *disk)
     const bool is_reordered = sim_chance(sim, sim->weather.reordered);
     SIM_TRACE(sim, "%s: of %u writes to shard %u %s are lost", disk->instance->name,
               disk->write_count, disk->shard, is_reordered ? "any" : "the newest");
+    const bool is_damaged = is_reordered || disk->is_damaged;
     sim->counts[SIM_POWER_LOST]++;
     sim->counts[SIM_REORDERED] += is_reordered;
     sim_disk_replace(disk, sim_writes_crash(disk, is_reordered));
-    disk->is_damaged = is_reordered;
+    if (is_damaged) {
+        sim_disk_doubt(disk);
+    }
 }
 
 void

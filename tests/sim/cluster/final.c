@@ -266,19 +266,25 @@ offsets_check(struct sim *sim, uint32_t shard)
     }
 }
 
-/* A bit that flipped in a slice that nobody has asked for since: the next to ask is told. */
+/* Damage to a slice that nobody has asked for since: the next to ask is told. A slice that was
+ * written since was asked for. */
 static bool
-damage_is_told(const struct sim_disk *disk)
+damage_is_told(struct sim *sim, const struct sim_disk *disk)
 {
     struct gf_slice_meta metas[GF_SLICE_COUNT];
+    bool is_told = false;
     (void)disk->store->ops->metas(disk->store, disk->shard, metas, NULL);
     for (uint32_t slice = 0; disk->is_damaged && slice < GF_SLICE_COUNT; slice++) {
         if (metas[slice].batch > 0 &&
             gf_slice_check(disk->store, disk->shard, slice, &metas[slice], NULL) == GF_E_STATE) {
-            return true;
+            is_told = true;
+            if (metas[slice].batch != disk->damaged_at[slice]) {
+                sim_fail(sim, "%s wrote slice %u of shard %u at batch %lld over damage (P3)",
+                         disk->instance->name, slice, disk->shard, (long long)metas[slice].batch);
+            }
         }
     }
-    return false;
+    return is_told;
 }
 
 void
@@ -287,7 +293,7 @@ final_check(struct sim *sim)
     for (uint32_t shard = 0; shard < sim->shard_count && !sim->is_failed; shard++) {
         struct sim_instance *owner = &sim->instances[sim_owner(sim, shard)];
         struct gf_store *const store = owner->disks[shard].store;
-        const bool is_whole = !damage_is_told(&owner->disks[shard]);
+        const bool is_whole = !damage_is_told(sim, &owner->disks[shard]);
         offsets_check(sim, shard);
         steps_compare(sim, shard);
         for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
@@ -310,7 +316,7 @@ final_check(struct sim *sim)
     struct sim_instance *owner = &sim->instances[sim_owner(sim, shard)];
     const struct sim_disk *held = &sim->instances[sim_below(sim, sim->instance_count)].disks[shard];
     struct gf_store *const store = owner->disks[shard].store;
-    if (damage_is_told(&owner->disks[shard])) {
+    if (damage_is_told(sim, &owner->disks[shard])) {
         return;
     }
     if (held->instance != owner) {

@@ -143,11 +143,12 @@ struct sim_disk {
     uint32_t write_count, write_capacity;
     struct sim_instance *instance;
     uint32_t shard;
-    bool is_damaged;        /* a bit was flipped, or writes are missing before others */
-    struct gf_store *links; /* of the snapshot under way; NULL: none */
-    bool is_found_bad;      /* the copying did, and the loop is not told yet */
-    int64_t restored;       /* snapshot that the store came from, until it has proved good */
-    int64_t trusted_below;  /* snapshots from this batch on have not; 0: all are trusted */
+    bool is_damaged;                    /* a bit was flipped, or writes are missing before others */
+    int64_t damaged_at[GF_SLICE_COUNT]; /* batch of each slice then */
+    struct gf_store *links;             /* of the snapshot under way; NULL: none */
+    bool is_found_bad;                  /* the copying did, and the loop is not told yet */
+    int64_t restored;      /* snapshot that the store came from, until it has proved good */
+    int64_t trusted_below; /* snapshots from this batch on have not; 0: all are trusted */
 };
 
 /* One of a shard's snapshots in the shared folder. */
@@ -326,6 +327,8 @@ void sim_disks_close(struct sim_instance *instance);
 /* Another store is there from now on, whole and written through. */
 void sim_disk_replace(struct sim_disk *disk, struct gf_store *store);
 void sim_disk_damage(struct sim_disk *disk); /* a bit of it flips */
+/* What is there now may be damaged; whatever is written from now on must not be. */
+void sim_disk_doubt(struct sim_disk *disk);
 
 /* ---- writes.c: as the store's own calls, after them ---- */
 

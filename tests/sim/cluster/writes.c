@@ -1,6 +1,7 @@
 /* What a loss of power leaves of a store: the writes since it was last written through are kept in
  * their order, and the first so many of them happened. A log that keeps its order (RocksDB's does)
- * leaves nothing else; a disk that does not may leave any of them, which must be found out. */
+ * leaves nothing else; a disk that does not may leave any of them, or a part of one, which must be
+ * found out. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,12 +91,28 @@ sim_writes_sync(struct sim_disk *disk)
     sim_writes_drop(disk);
 }
 
+/* A write that came apart: any of its blocks. Timers stay, which have no sum of their own. */
+static void
+blocks_lose(struct sim *sim, struct sim_write *write)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < write->count; i++) {
+        if (write->blocks[i].kind == GF_BLOCK_TIMERS || sim_below(sim, 2) == 0) {
+            write->blocks[left++] = write->blocks[i];
+        }
+    }
+    write->count = left;
+}
+
 struct gf_store *
 sim_writes_crash(struct sim_disk *disk, bool is_reordered)
 {
     struct sim *sim = disk->instance->sim;
     const uint32_t left = (uint32_t)sim_below(sim, (uint64_t)disk->write_count + 1);
     for (uint32_t i = 0; i < disk->write_count; i++) {
+        if (is_reordered && sim_below(sim, 4) == 0) {
+            blocks_lose(sim, &disk->writes[i]);
+        }
         if (is_reordered ? sim_below(sim, 2) == 0 : i < left) {
             write_apply(disk, &disk->writes[i]);
         }

@@ -143,7 +143,10 @@ broker_land(struct sim *sim, uint32_t index, uint32_t epoch, const struct gf_rec
 {
     struct sim_id *id = &sim->ids[index];
     struct sim_part *part = &sim->parts[record->topic][record->partition];
-    *wait_out = epoch == id->epoch && id->state == SIM_TXN_ENDING;
+    const bool is_known =
+        id->state == SIM_TXN_ONGOING && id->has_part[record->topic][record->partition];
+    *wait_out =
+        epoch == id->epoch && (id->state == SIM_TXN_ENDING || (!is_known && !broker_answers(sim)));
     if (epoch != id->epoch || *wait_out) {
         return epoch == id->epoch;
     }
@@ -163,6 +166,22 @@ broker_land(struct sim *sim, uint32_t index, uint32_t epoch, const struct gf_rec
     return true;
 }
 
+bool
+broker_answers(const struct sim *sim)
+{
+    return sim->now_us >= sim->coordinator_from_us;
+}
+
+static void
+marker_done(struct sim_id *id)
+{
+    if (--id->markers_left == 0) {
+        id->state = SIM_TXN_EMPTY;
+        memset(id->had_part, 0, sizeof(id->had_part));
+    }
+}
+
+/* A coordinator that is gone sends no more. */
 static void
 marker_land(struct sim *sim, const struct sim_event *event)
 {
@@ -170,7 +189,10 @@ marker_land(struct sim *sim, const struct sim_event *event)
     const int topic = (int)(event->b / SIM_SHARDS_MAX);
     const uint32_t partition = (uint32_t)(event->b % SIM_SHARDS_MAX);
     struct sim_part *part = &sim->parts[topic][partition];
-    for (int64_t i = part->open_from[event->a]; i < part->count; i++) {
+    if (event->c != sim->term) {
+        return;
+    }
+    for (int64_t i = part->open_from[event->a]; i >= 0 && i < part->count; i++) {
         struct sim_entry *entry = &part->entries[i];
         if (entry->id == event->a && entry->state == SIM_ENTRY_OPEN) {
             entry->state = id->is_commit ? SIM_ENTRY_COMMITTED : SIM_ENTRY_ABORTED;
@@ -180,9 +202,8 @@ marker_land(struct sim *sim, const struct sim_event *event)
     *entry_add(part) = (struct sim_entry){.id = (uint8_t)event->a, .state = SIM_ENTRY_MARKER};
     stable_move(part);
     id->has_part[topic][partition] = false;
-    if (--id->markers_left == 0) {
-        id->state = SIM_TXN_EMPTY;
-    }
+    id->had_part[topic][partition] = true;
+    marker_done(id);
     if (topic == GF_TOPIC_JOURNAL) {
         SIM_TRACE(sim, "marker of %s on the journal of shard %u", id->name, partition);
         audit_journal(sim, partition);
@@ -193,6 +214,9 @@ static void
 offsets_land(struct sim *sim, const struct sim_event *event)
 {
     struct sim_id *id = &sim->ids[event->a];
+    if (event->c != sim->term) {
+        return;
+    }
     for (uint32_t k = 0; k < SIM_OFFSETS_MAX; k++) {
         struct sim_offset *pending = &id->pending[k];
         if (id->is_commit && pending->offset >= 0 && pending->order > sim->offsets[k].order) {
@@ -201,15 +225,39 @@ offsets_land(struct sim *sim, const struct sim_event *event)
         pending->offset = -1;
     }
     id->has_offsets = false;
-    if (--id->markers_left == 0) {
-        id->state = SIM_TXN_EMPTY;
-    }
+    marker_done(id);
 }
 
 static int64_t
 marker_delay(struct sim *sim)
 {
     return sim_delay(sim, 3000, sim->weather.slow_marker, 8 * GF_US_PER_S);
+}
+
+/* Asks each partition for its marker; a new coordinator also those that have it. */
+static void
+markers_send(struct sim *sim, uint32_t index)
+{
+    struct sim_id *id = &sim->ids[index];
+    const int64_t from_us = broker_answers(sim) ? sim->now_us : sim->coordinator_from_us;
+    id->markers_left = 0;
+    for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+        for (uint32_t i = 0; i < sim->shard_count; i++) {
+            if (id->has_part[topic][i] || (id->had_part[topic][i] && sim_below(sim, 2) == 0)) {
+                id->markers_left++;
+                sim_event(sim, from_us + marker_delay(sim),
+                          (struct sim_event){.run = marker_land,
+                                             .a = index,
+                                             .b = topic * SIM_SHARDS_MAX + i,
+                                             .c = sim->term});
+            }
+        }
+    }
+    if (id->has_offsets) {
+        id->markers_left++;
+        sim_event(sim, from_us + marker_delay(sim),
+                  (struct sim_event){.run = offsets_land, .a = index, .c = sim->term});
+    }
 }
 
 /* The decision: from here on nothing can change it; it becomes known bit by bit. */
@@ -219,22 +267,7 @@ decide(struct sim *sim, uint32_t index, bool is_commit)
     struct sim_id *id = &sim->ids[index];
     id->state = SIM_TXN_ENDING;
     id->is_commit = is_commit;
-    id->markers_left = 0;
-    for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
-        for (uint32_t i = 0; i < sim->shard_count; i++) {
-            if (id->has_part[topic][i]) {
-                id->markers_left++;
-                sim_event(sim, sim->now_us + marker_delay(sim),
-                          (struct sim_event){
-                              .run = marker_land, .a = index, .b = topic * SIM_SHARDS_MAX + i});
-            }
-        }
-    }
-    if (id->has_offsets) {
-        id->markers_left++;
-        sim_event(sim, sim->now_us + marker_delay(sim),
-                  (struct sim_event){.run = offsets_land, .a = index});
-    }
+    markers_send(sim, index);
     for (uint32_t i = 0; i < sim->shard_count; i++) {
         if (is_commit && id->batch[i] > sim->places[i].decided) {
             sim->places[i].decided = id->batch[i];
@@ -293,14 +326,36 @@ broker_offsets(struct sim *sim, uint32_t index, uint32_t epoch, const struct gf_
     return true;
 }
 
+/* The coordinator moves. What it has decided is kept; the next one reads that, answers nobody
+ * meanwhile, and then sends the markers of whatever has not ended, not knowing which are there. */
+static void
+coordinator_move(struct sim *sim)
+{
+    sim->term++;
+    sim->coordinator_from_us = sim->now_us + sim_delay(sim, 2 * GF_US_PER_S, 4, 12 * GF_US_PER_S);
+    sim->counts[SIM_MOVES]++;
+    SIM_TRACE(sim, "the coordinator of transactions moves: no answers until %.3f",
+              (double)sim->coordinator_from_us / 1e6);
+    for (uint32_t i = 0; i < sim->instance_count; i++) {
+        if (sim->ids[i].state == SIM_TXN_ENDING) {
+            sim->counts[SIM_COMPLETED]++;
+            markers_send(sim, i);
+        }
+    }
+}
+
 /* Transactions that have been open for too long are ended, and their producers fenced. */
 void
 broker_tick(struct sim *sim)
 {
-    for (uint32_t i = 0; i < sim->instance_count; i++) {
+    if (broker_answers(sim) && sim_chance(sim, sim->weather.move)) {
+        coordinator_move(sim);
+    }
+    for (uint32_t i = 0; i < sim->instance_count && broker_answers(sim); i++) {
         struct sim_id *id = &sim->ids[i];
-        if (id->state == SIM_TXN_ONGOING && sim->now_us - id->started_us > SIM_TXN_US) {
+        if (id->state == SIM_TXN_ONGOING && sim->now_us - id->started_us > sim->txn_us) {
             SIM_TRACE(sim, "the transaction of %s times out", id->name);
+            sim->counts[SIM_TIMEOUTS]++;
             broker_init(sim, i);
         }
     }

@@ -292,8 +292,10 @@ instance_step(struct sim_instance *instance)
         sim->counts[SIM_CRASHES]++;
         sim_disks_crash(instance);
     }
-    instance_restart(
-        instance, (int64_t)sim_below(sim, sim_below(sim, 3) == 0 ? 30 * GF_US_PER_S : GF_US_PER_S));
+    const int64_t away_us = sim_chance(sim, sim->weather.long_death) ? 150 * GF_US_PER_S
+                            : sim_below(sim, 3) == 0                 ? 30 * GF_US_PER_S
+                                                                     : GF_US_PER_S;
+    instance_restart(instance, (int64_t)sim_below(sim, (uint64_t)away_us));
 }
 
 void

@@ -116,11 +116,14 @@ weather_make(struct sim *sim)
         .disk_lost = chance(sim, 6),
         .disk_damaged = chance(sim, 6),
         .reordered = chance(sim, 4),
+        .move = chance(sim, 100),
+        .long_death = chance(sim, 10),
         .snapshot = chance(sim, 40),
         .snapshot_damaged = chance(sim, 4),
         .linger = chance(sim, 10),
         .clock_jump = chance(sim, 2000),
     };
+    sim->txn_us = (sim_below(sim, 4) == 0 ? 6 : 60) * GF_US_PER_S;
     sim->faults_left = 2 + (uint32_t)sim_below(sim, 24);
     sim->calm_at_us = (int64_t)(20 + sim_below(sim, 100)) * GF_US_PER_S;
 }

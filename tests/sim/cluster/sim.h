@@ -31,7 +31,6 @@
 #define SIM_SNAPSHOTS_MAX 3
 #define SIM_OFFSETS_MAX   (GF_TOPIC_INPUT_COUNT * SIM_SHARDS_MAX)
 #define SIM_SESSION_US    (10 * GF_US_PER_S)
-#define SIM_TXN_US        (60 * GF_US_PER_S)
 
 struct sim;
 struct sim_instance;
@@ -50,6 +49,9 @@ struct sim_sink;
     X(CONDEMNED, "stores put away")                                                                \
     X(POWER_LOST, "stores without power")                                                          \
     X(REORDERED, "of them with holes")                                                             \
+    X(MOVES, "moves of the coordinator")                                                           \
+    X(COMPLETED, "outcomes completed by the next one")                                             \
+    X(TIMEOUTS, "transactions timed out")                                                          \
     X(SNAPSHOTS, "snapshots")                                                                      \
     X(TORN, "torn ones refused")                                                                   \
     X(RESTORES, "restored")                                                                        \
@@ -95,7 +97,8 @@ struct sim_id {
     int64_t started_us;
     uint32_t markers_left; /* while ENDING */
     bool is_commit;
-    bool has_part[GF_TOPIC_COUNT][SIM_SHARDS_MAX];
+    bool has_part[GF_TOPIC_COUNT][SIM_SHARDS_MAX]; /* its marker is not there yet */
+    bool had_part[GF_TOPIC_COUNT][SIM_SHARDS_MAX]; /* while ENDING: it is */
     bool has_offsets;
     struct sim_offset pending[SIM_OFFSETS_MAX]; /* offset -1: none */
     int64_t batch[SIM_SHARDS_MAX];              /* newest BATCH record landed in it; 0: none */
@@ -201,6 +204,8 @@ struct sim_weather {
     uint32_t rebalance;                        /* of group ticks */
     uint32_t machine, disk_lost, disk_damaged; /* of crashes */
     uint32_t reordered;                        /* of stores that lose power */
+    uint32_t move;                             /* of ticks: the coordinator does */
+    uint32_t long_death;                       /* of restarts */
     uint32_t snapshot;                         /* of offers */
     uint32_t snapshot_damaged;                 /* of snapshots, and of restores */
     uint32_t linger; /* of appends are sent at once, the others at the flush */
@@ -243,6 +248,9 @@ struct sim {
     struct sim_instance instances[SIM_INSTANCES_MAX];
     struct sim_instance *running; /* NULL: none */
     struct sim_id ids[SIM_INSTANCES_MAX];
+    uint32_t term;               /* of the coordinator of transactions */
+    int64_t coordinator_from_us; /* nobody answers before */
+    int64_t txn_us;              /* transaction.timeout.ms */
     struct sim_part parts[GF_TOPIC_COUNT][SIM_SHARDS_MAX];
     struct sim_offset offsets[SIM_OFFSETS_MAX];
     struct sim_group_state group;
@@ -292,6 +300,8 @@ void broker_open(struct sim *sim);
 void broker_close(struct sim *sim);
 void sim_end_chunks(void);
 const struct gf_record *broker_copy(struct sim *sim, const struct gf_output *output);
+/* Whether the coordinator of transactions answers. */
+bool broker_answers(const struct sim *sim);
 /* A record lands: false when the epoch is not the id's any more; `*wait_out`: not yet. */
 bool broker_land(struct sim *sim, uint32_t id, uint32_t epoch, const struct gf_record *record,
                  uint32_t step, bool *wait_out);

@@ -5,8 +5,9 @@
 
 #include "sim.h"
 
-#define WAIT_US   1000
-#define UNSENT_US INT64_MAX
+#define WAIT_US     1000
+#define PATIENCE_US (3 * GF_US_PER_S)
+#define UNSENT_US   INT64_MAX
 
 struct waiting {
     const struct gf_record *record;
@@ -38,6 +39,26 @@ static enum gf_rc
 fenced(struct gf_error *error)
 {
     return gf_fail(error, GF_E_FENCED, "a newer producer has this transactional.id");
+}
+
+/* A request to the coordinator, which may be about to move: it is asked again, as the same for the
+ * same. False: given up. */
+static bool
+coordinator_ask(struct sim_instance *instance, int64_t us)
+{
+    struct sim *sim = instance->sim;
+    const int64_t until_us = sim->now_us + PATIENCE_US;
+    sim_pass(instance, us);
+    while (!broker_answers(sim) && sim->now_us < until_us) {
+        sim_pass(instance, 100 * 1000);
+    }
+    return broker_answers(sim);
+}
+
+static enum gf_rc
+no_answer(struct gf_error *error)
+{
+    return gf_fail(error, GF_E_UNKNOWN_OUTCOME, "the coordinator does not answer");
 }
 
 /* ---- what is on the way ---- */
@@ -214,7 +235,9 @@ sink_abort(struct gf_sink *base, struct gf_error *error)
     struct sim_sink *sink = sink_of(base);
     struct sim *sim = sink->sim;
     drop_all(sink);
-    sim_pass(sink->instance, sim_delay(sim, 2000, 20, GF_US_PER_S));
+    if (!coordinator_ask(sink->instance, sim_delay(sim, 2000, 20, GF_US_PER_S))) {
+        return no_answer(error);
+    }
     if (sink->is_fenced || !broker_end(sim, sink->index, sink->epoch, false)) {
         sink->is_fenced = true;
         return fenced(error);
@@ -231,7 +254,9 @@ sink_send_offsets(struct gf_sink *base, const struct gf_position *positions, uin
     struct sim *sim = sink->sim;
     bool must_wait = true;
     while (must_wait) {
-        sim_pass(sink->instance, sim_delay(sim, 1000, 20, GF_US_PER_S));
+        if (!coordinator_ask(sink->instance, sim_delay(sim, 1000, 20, GF_US_PER_S))) {
+            return no_answer(error);
+        }
         if (fence != NULL && !group_accepts(sim, sink->index, fence)) {
             SIM_TRACE(sim, "%s: its offsets are refused by generation", sink->instance->name);
             sim->counts[SIM_REFUSALS]++;
@@ -250,6 +275,10 @@ sink_send_offsets(struct gf_sink *base, const struct gf_position *positions, uin
 static void
 end_late(struct sim *sim, const struct sim_event *event)
 {
+    if (!broker_answers(sim)) {
+        sim_event(sim, sim->coordinator_from_us, *event);
+        return;
+    }
     SIM_TRACE(sim, "a late request to commit comes to the coordinator");
     (void)broker_end(sim, (uint32_t)event->a, (uint32_t)event->b, true);
 }
@@ -296,7 +325,15 @@ sink_commit(struct gf_sink *base, struct gf_error *error)
     if (rc != GF_OK) {
         return rc;
     }
-    sim_pass(sink->instance, sim_delay(sim, 1000, 20, GF_US_PER_S));
+    if (!coordinator_ask(sink->instance, sim_delay(sim, 1000, 20, GF_US_PER_S))) {
+        SIM_TRACE(sim, "%s: nobody answers its commit", sink->instance->name);
+        sim->counts[SIM_UNKNOWNS]++;
+        if (sim_below(sim, 2) == 0) { /* it is heard in the end */
+            sim_event(sim, sim->coordinator_from_us,
+                      (struct sim_event){.run = end_late, .a = sink->index, .b = sink->epoch});
+        }
+        return no_answer(error);
+    }
     if (sim_chance(sim, sim->weather.commit_trouble)) {
         return commit_trouble(sink, error);
     }
@@ -304,7 +341,12 @@ sink_commit(struct gf_sink *base, struct gf_error *error)
         sink->is_fenced = true;
         return fenced(error);
     }
-    sim_pass(sink->instance, sim_delay(sim, 1000, 20, GF_US_PER_S));
+    /* The coordinator may move before it replies: the next one is asked again, and says the same.
+     */
+    if (!coordinator_ask(sink->instance, sim_delay(sim, 1000, 20, GF_US_PER_S))) {
+        sim->counts[SIM_UNKNOWNS]++;
+        return no_answer(error);
+    }
     return GF_OK;
 }
 
@@ -328,9 +370,10 @@ sim_sink_open(struct sim_instance *instance, struct gf_sink **out, struct gf_err
                                            .commit = sink_commit,
                                            .abort = sink_abort,
                                            .close = sink_close};
-    (void)error;
     struct sim *sim = instance->sim;
-    sim_pass(instance, sim_delay(sim, 2000, 20, GF_US_PER_S));
+    if (!coordinator_ask(instance, sim_delay(sim, 2000, 20, GF_US_PER_S))) {
+        return gf_fail(error, GF_E_UNAVAILABLE, "the coordinator does not answer");
+    }
     const uint32_t epoch = broker_init(sim, instance->index);
     SIM_TRACE(sim, "%s: init_transactions, epoch %u", instance->name, epoch);
     while (sim->ids[instance->index].state != SIM_TXN_EMPTY) {
@@ -355,10 +398,11 @@ enum gf_rc
 sim_fence(struct sim_instance *instance, const char *name, struct gf_error *error)
 {
     struct sim *sim = instance->sim;
-    (void)error;
     for (uint32_t i = 0; i < sim->instance_count; i++) {
         if (strcmp(sim->ids[i].name, name) == 0) {
-            sim_pass(instance, sim_delay(sim, 2000, 20, GF_US_PER_S));
+            if (!coordinator_ask(instance, sim_delay(sim, 2000, 20, GF_US_PER_S))) {
+                return gf_fail(error, GF_E_UNAVAILABLE, "the coordinator does not answer");
+            }
             SIM_TRACE(sim, "%s ends the transaction of %s", instance->name, name);
             sim->counts[SIM_FENCES]++;
             broker_init(sim, i);

@@ -38,6 +38,7 @@ enum gf_live_note {
     GF_LIVE_TAKEN,     /* shard is live */
     GF_LIVE_FENCED_ID, /* text: the transactional.id whose transaction was ended */
     GF_LIVE_CONDEMNED, /* shard, text: why */
+    GF_LIVE_HELD_UP,   /* shard, text: its journal cannot be read to the end, once in a stall */
 };
 
 struct gf_live_options {

@@ -19,6 +19,7 @@ struct member {
     bool is_named;          /* by the assignment that is being heard */
     int64_t still_since_us; /* nothing has come from its journal since; 0: something has */
     int64_t held_up_us;     /* when it last looked who holds it up; 0: never */
+    bool has_told;          /* of that */
     int64_t level_us;       /* a standby: when it was last level with its owner */
     int64_t looked_us;      /* a standby: when it last asked how far that is */
 };

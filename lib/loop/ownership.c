@@ -17,6 +17,7 @@
 #define FOLLOW_RECORDS  (32 * 1024) /* of one shard in one turn; bounds how long the group waits */
 #define FOLLOW_BESIDE   4096        /* the same while others are live */
 #define HELD_UP_US      (500 * 1000)
+#define TELL_US         (60 * 1000 * 1000) /* the broker ends a transaction in less, by default */
 #define STANDBY_LOOK_US (200 * 1000)
 
 int64_t
@@ -242,6 +243,20 @@ held_up(struct live *live, struct member *member, struct gf_error *error)
     return rc;
 }
 
+/* Whatever holds it up has outlived its own end: only an operator can help. It goes on waiting. */
+static void
+held_up_tell(struct live *live, struct member *member)
+{
+    if (!member->has_told && live_now_us(live) - member->still_since_us > TELL_US) {
+        struct gf_error why = {{0}};
+        const enum gf_rc rc = gf_shard_stuck(member->shard, &why);
+        assert(rc != GF_OK);
+        (void)rc;
+        note(live, GF_LIVE_HELD_UP, member->id, why.text);
+        member->has_told = true;
+    }
+}
+
 /* Store or snapshot first, the journal's end after that. */
 static enum gf_rc
 member_start(struct live *live, struct member *member, struct gf_error *error)
@@ -290,12 +305,14 @@ member_follow(struct live *live, struct member *member, int64_t records, struct 
         member->still_since_us = 0;
     } else if (member->still_since_us == 0) {
         member->still_since_us = now;
+        member->has_told = false;
     }
     if (rc == GF_OK && gf_shard_place(member->shard) == GF_SHARD_LIVE) {
         note(live, GF_LIVE_TAKEN, member->id, "");
     }
     if (rc == GF_OK && member->is_ours && member->still_since_us != 0 &&
         now - member->still_since_us > HELD_UP_US) {
+        held_up_tell(live, member);
         rc = held_up(live, member, error);
     }
     return rc;

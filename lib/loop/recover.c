@@ -346,6 +346,12 @@ gf_shard_holders(struct gf_shard *shard, int32_t generation,
 }
 
 enum gf_rc
+gf_shard_stuck(const struct gf_shard *shard, struct gf_error *error)
+{
+    return gf_journal_stuck(&shard->following.reader, error);
+}
+
+enum gf_rc
 gf_shard_condemn(struct gf_shard *shard, const char *why, struct gf_error *error)
 {
     shard->place = GF_SHARD_AWAY;

@@ -77,6 +77,47 @@ audit_journal(struct sim *sim, uint32_t shard)
     }
 }
 
+/* Nobody goes live with a journal that it could not read to its end: what is hidden there may yet
+ * be of any kind (R4). */
+void
+audit_take_over(struct sim_instance *instance, uint32_t shard)
+{
+    const struct sim_part *part = &instance->sim->parts[GF_TOPIC_JOURNAL][shard];
+    if (part->hangs_from >= 0 && part->hangs_from < instance->asked_end[shard]) {
+        sim_fail(instance->sim,
+                 "%s is live with shard %u, whose journal cannot be read from %" PRId64
+                 " on; its end was %" PRId64 " (R4)",
+                 instance->name, shard, part->hangs_from, instance->asked_end[shard]);
+    }
+    instance->has_told[shard] = false; /* of the next stall */
+}
+
+/* A partition on which a transaction hangs is read up to there and no further, and nothing is wrong
+ * with that. Whoever was live with the shard goes on; whoever takes it over waits, and says so. */
+void
+audit_hanging(struct sim *sim)
+{
+    for (uint32_t shard = 0; shard < sim->shard_count; shard++) {
+        const struct sim_part *part = &sim->parts[GF_TOPIC_JOURNAL][shard];
+        const uint32_t owner = sim_owner(sim, shard);
+        if (part->hangs_from < 0 || owner >= sim->instance_count) {
+            continue;
+        }
+        const struct sim_instance *instance = &sim->instances[owner];
+        const int64_t asked_us = instance->asked_us[shard];
+        if (part->stable > part->hangs_from || sim->places[shard].at > part->hangs_from) {
+            sim_fail(sim, "shard %u: its journal is read beyond what hangs at %" PRId64, shard,
+                     part->hangs_from);
+        }
+        if (instance->state == SIM_UP && asked_us > 0 &&
+            sim->now_us - asked_us > 120 * GF_US_PER_S &&
+            part->hangs_from < instance->asked_end[shard] && !instance->has_told[shard]) {
+            sim_fail(sim, "%s waits for the journal of shard %u since %.3f and says nothing",
+                     instance->name, shard, (double)asked_us / 1e6);
+        }
+    }
+}
+
 bool
 audit_is_drained(const struct sim *sim)
 {

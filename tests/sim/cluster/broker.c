@@ -27,6 +27,7 @@ broker_open(struct sim *sim)
     }
     for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
         for (uint32_t i = 0; i < SIM_SHARDS_MAX; i++) {
+            sim->parts[topic][i].hangs_from = -1;
             for (uint32_t k = 0; k < SIM_INSTANCES_MAX; k++) {
                 sim->parts[topic][i].open_from[k] = -1;
             }
@@ -129,7 +130,7 @@ broker_stable(const struct sim_part *part)
 static void
 stable_move(struct sim_part *part)
 {
-    int64_t stable = part->count;
+    int64_t stable = part->hangs_from >= 0 ? part->hangs_from : part->count;
     for (uint32_t i = 0; i < SIM_INSTANCES_MAX; i++) {
         stable =
             part->open_from[i] >= 0 && part->open_from[i] < stable ? part->open_from[i] : stable;
@@ -234,6 +235,71 @@ marker_delay(struct sim *sim)
     return sim_delay(sim, 3000, sim->weather.slow_marker, 8 * GF_US_PER_S);
 }
 
+static void
+hang_end(struct sim *sim, const struct sim_event *event)
+{
+    const int topic = (int)event->a;
+    struct sim_part *part = &sim->parts[topic][event->b];
+    if (part->hangs_from < 0 || part->hangs_from != event->c) {
+        return;
+    }
+    SIM_TRACE(sim, "an operator ends what hangs on %s/%u", gf_topics[topic].name,
+              (unsigned)event->b);
+    for (int64_t i = part->hangs_from; i < part->count; i++) {
+        struct sim_entry *entry = &part->entries[i];
+        entry->state = entry->id == SIM_HUNG && entry->state == SIM_ENTRY_OPEN ? SIM_ENTRY_ABORTED
+                                                                               : entry->state;
+    }
+    part->hangs_from = -1;
+    *entry_add(part) = (struct sim_entry){.id = SIM_HUNG, .state = SIM_ENTRY_MARKER};
+    stable_move(part);
+    if (topic == GF_TOPIC_JOURNAL) {
+        audit_journal(sim, (uint32_t)event->b);
+    }
+}
+
+uint32_t
+broker_unhang(struct sim *sim)
+{
+    uint32_t count = 0;
+    for (int topic = 0; topic < GF_TOPIC_COUNT; topic++) {
+        for (uint32_t i = 0; i < sim->shard_count; i++) {
+            const int64_t from = sim->parts[topic][i].hangs_from;
+            count += from >= 0;
+            hang_end(sim, &(struct sim_event){.a = topic, .b = i, .c = from});
+        }
+    }
+    return count;
+}
+
+/* The coordinator has forgotten one of the partitions of what it aborts: no marker ever comes
+ * there. Whoever reads it stands still until an operator steps in, or for ever. A transaction that
+ * was committed cannot hang so: what is forgotten of it would be lost, and nobody can work with
+ * that. */
+static void
+hang(struct sim *sim, uint32_t index, int topic, uint32_t partition)
+{
+    struct sim_part *part = &sim->parts[topic][partition];
+    if (part->hangs_from >= 0 || part->open_from[index] < 0) {
+        return;
+    }
+    SIM_TRACE(sim, "the transaction of %s hangs on %s/%u", sim->ids[index].name,
+              gf_topics[topic].name, partition);
+    sim->counts[SIM_HANGING]++;
+    part->hangs_from = part->open_from[index];
+    part->open_from[index] = -1;
+    for (int64_t i = part->hangs_from; i < part->count; i++) {
+        struct sim_entry *entry = &part->entries[i];
+        entry->id = entry->id == index && entry->state == SIM_ENTRY_OPEN ? SIM_HUNG : entry->id;
+    }
+    sim->ids[index].has_part[topic][partition] = false;
+    if (sim_below(sim, 2) == 0) {
+        sim_event(
+            sim, sim->now_us + (int64_t)sim_below(sim, 120 * GF_US_PER_S),
+            (struct sim_event){.run = hang_end, .a = topic, .b = partition, .c = part->hangs_from});
+    }
+}
+
 /* Asks each partition for its marker; a new coordinator also those that have it. */
 static void
 markers_send(struct sim *sim, uint32_t index)
@@ -258,6 +324,10 @@ markers_send(struct sim *sim, uint32_t index)
         sim_event(sim, from_us + marker_delay(sim),
                   (struct sim_event){.run = offsets_land, .a = index, .c = sim->term});
     }
+    if (id->markers_left == 0) {
+        id->markers_left = 1;
+        marker_done(id);
+    }
 }
 
 /* The decision: from here on nothing can change it; it becomes known bit by bit. */
@@ -267,6 +337,13 @@ decide(struct sim *sim, uint32_t index, bool is_commit)
     struct sim_id *id = &sim->ids[index];
     id->state = SIM_TXN_ENDING;
     id->is_commit = is_commit;
+    for (int topic = 0; topic < GF_TOPIC_COUNT && !is_commit; topic++) {
+        for (uint32_t i = 0; i < sim->shard_count; i++) {
+            if (id->has_part[topic][i] && sim_chance(sim, sim->weather.hanging)) {
+                hang(sim, index, topic, i);
+            }
+        }
+    }
     markers_send(sim, index);
     for (uint32_t i = 0; i < sim->shard_count; i++) {
         if (is_commit && id->batch[i] > sim->places[i].decided) {

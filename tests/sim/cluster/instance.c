@@ -153,6 +153,11 @@ note(void *context, enum gf_live_note what, uint32_t value, const char *text)
     if (what == GF_LIVE_TAKEN) {
         SIM_TRACE(instance->sim, "%s: shard %u is live at batch %lld", instance->name, value,
                   (long long)gf_shard_batch(instance->shards[value]));
+        audit_take_over(instance, value);
+    } else if (what == GF_LIVE_HELD_UP) {
+        SIM_TRACE(instance->sim, "%s: shard %u is held up: %s", instance->name, value, text);
+        instance->has_told[value] = true;
+        instance->sim->counts[SIM_HELD_UP]++;
     } else if (what == GF_LIVE_REVOKED) {
         SIM_TRACE(instance->sim, "%s: its shards are %s", instance->name, text);
     }
@@ -225,6 +230,8 @@ start(struct sim *sim, const struct sim_event *event)
     instance->error.text[0] = '\0';
     instance->status = (struct gf_live_status){0};
     instance->life++;
+    memset(instance->asked_us, 0, sizeof(instance->asked_us));
+    memset(instance->has_told, 0, sizeof(instance->has_told));
     fiber_set(&instance->fiber, run, instance);
 }
 

@@ -8,6 +8,7 @@
 
 #define WORLDS_MAX  24
 #define TICK_US     (200 * 1000)
+#define HANG_US     (240 * GF_US_PER_S) /* of calm: then an operator looks for what hangs */
 #define PATIENCE_US (900 * GF_US_PER_S) /* of calm: what is not done by then is never done */
 
 static struct sim_world *worlds[WORLDS_MAX];
@@ -117,6 +118,7 @@ weather_make(struct sim *sim)
         .disk_damaged = chance(sim, 6),
         .reordered = chance(sim, 4),
         .move = chance(sim, 100),
+        .hanging = chance(sim, 30),
         .long_death = chance(sim, 10),
         .snapshot = chance(sim, 40),
         .snapshot_damaged = chance(sim, 4),
@@ -172,6 +174,10 @@ tick(struct sim *sim, const struct sim_event *event)
         SIM_TRACE(sim, "all is done: everybody is asked to stop");
         sim->is_stopping = true;
         sim->calm_at_us = sim->now_us;
+    }
+    if (sim->now_us > sim->calm_at_us + HANG_US && !sim->is_failed) {
+        audit_hanging(sim);
+        sim->calm_at_us = broker_unhang(sim) > 0 ? sim->now_us : sim->calm_at_us;
     }
     if (sim->now_us > sim->calm_at_us + PATIENCE_US) {
         sim_fail(sim, "not done %" PRId64 " s after the last fault (P4)",

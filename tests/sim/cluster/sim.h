@@ -30,6 +30,7 @@
 #define SIM_EVENTS_MAX    4096
 #define SIM_SNAPSHOTS_MAX 3
 #define SIM_OFFSETS_MAX   (GF_TOPIC_INPUT_COUNT * SIM_SHARDS_MAX)
+#define SIM_HUNG          UINT8_MAX /* the id of entries of a transaction that hangs */
 #define SIM_SESSION_US    (10 * GF_US_PER_S)
 
 struct sim;
@@ -52,6 +53,8 @@ struct sim_sink;
     X(MOVES, "moves of the coordinator")                                                           \
     X(COMPLETED, "outcomes completed by the next one")                                             \
     X(TIMEOUTS, "transactions timed out")                                                          \
+    X(HANGING, "transactions left hanging")                                                        \
+    X(HELD_UP, "take-overs held up that said so")                                                  \
     X(SNAPSHOTS, "snapshots")                                                                      \
     X(TORN, "torn ones refused")                                                                   \
     X(RESTORES, "restored")                                                                        \
@@ -80,6 +83,7 @@ struct sim_part {
     uint32_t count, capacity;
     uint32_t stable;                      /* everything below is decided, and its marker is here */
     int64_t open_from[SIM_INSTANCES_MAX]; /* first entry of an id's open transaction; -1: none */
+    int64_t hangs_from;                   /* first entry of one that nobody will end; -1: none */
 };
 
 struct sim_offset {
@@ -185,6 +189,10 @@ struct sim_instance {
     enum gf_rc rc;
     struct gf_error error;
     bool is_standby;
+    /* Of each shard: the journal's end as it was asked for last, when, and whether the loop has
+     * said since that it does not get there. */
+    int64_t asked_end[SIM_SHARDS_MAX], asked_us[SIM_SHARDS_MAX];
+    bool has_told[SIM_SHARDS_MAX];
 };
 
 /* ---- the whole ---- */
@@ -205,6 +213,7 @@ struct sim_weather {
     uint32_t machine, disk_lost, disk_damaged; /* of crashes */
     uint32_t reordered;                        /* of stores that lose power */
     uint32_t move;                             /* of ticks: the coordinator does */
+    uint32_t hanging;                          /* of markers of aborts */
     uint32_t long_death;                       /* of restarts */
     uint32_t snapshot;                         /* of offers */
     uint32_t snapshot_damaged;                 /* of snapshots, and of restores */
@@ -300,6 +309,8 @@ void broker_open(struct sim *sim);
 void broker_close(struct sim *sim);
 void sim_end_chunks(void);
 const struct gf_record *broker_copy(struct sim *sim, const struct gf_output *output);
+/* An operator ends the transactions that hang. Returns how many did. */
+uint32_t broker_unhang(struct sim *sim);
 /* Whether the coordinator of transactions answers. */
 bool broker_answers(const struct sim *sim);
 /* A record lands: false when the epoch is not the id's any more; `*wait_out`: not yet. */
@@ -371,6 +382,10 @@ struct gf_shard_options instance_shard_options(const struct sim *sim, uint32_t s
 /* ---- audit.c, final.c, model.c ---- */
 
 void audit_journal(struct sim *sim, uint32_t shard); /* what has become readable */
+/* An instance goes live with a shard. */
+void audit_take_over(struct sim_instance *instance, uint32_t shard);
+/* What must hold while transactions hang, when all else has long come to rest. */
+void audit_hanging(struct sim *sim);
 bool audit_is_drained(const struct sim *sim);
 void final_check(struct sim *sim);
 void model_check(struct sim *sim);

@@ -61,6 +61,8 @@ source_ends(struct gf_source *source, enum gf_topic topic, uint32_t partition, i
     *first_out = 0;
     *end_out = end_of(instance->sim, topic, partition);
     if (topic == GF_TOPIC_JOURNAL && rc == GF_OK) {
+        instance->asked_end[partition] = *end_out;
+        instance->asked_us[partition] = instance->sim->now_us;
         SIM_TRACE(instance->sim, "%s: the journal of shard %u ends at %lld, stable %u",
                   instance->name, partition, (long long)*end_out,
                   instance->sim->parts[topic][partition].stable);

@@ -89,6 +89,7 @@ audit_take_over(struct sim_instance *instance, uint32_t shard)
                  " on; its end was %" PRId64 " (R4)",
                  instance->name, shard, part->hangs_from, instance->asked_end[shard]);
     }
+    instance->disks[shard].is_put_away = false;
     instance->has_told[shard] = false; /* of the next stall */
 }
 

@@ -146,6 +146,7 @@ stores_condemn(struct gf_stores *stores, uint32_t shard, const char *why, struct
     struct sim_instance *instance = instance_of(stores);
     SIM_TRACE(instance->sim, "%s puts the store of shard %u away: %s", instance->name, shard, why);
     instance->sim->counts[SIM_CONDEMNED]++;
+    instance->disks[shard].is_put_away = true;
     sim_snapshot_distrust(&instance->disks[shard]);
     sim_disk_replace(&instance->disks[shard], gf_memory_store_new());
     return GF_OK;

@@ -266,13 +266,14 @@ offsets_check(struct sim *sim, uint32_t shard)
     }
 }
 
-/* Damage to a slice that nobody has asked for since: the next to ask is told. A slice that was
- * written since was asked for. */
+/* Whether an owner's store has nothing to say at the end. It was put away when everybody was just
+ * asked to stop; or there is damage to a slice that nobody has asked for since, and the next to ask
+ * is told. A slice that was written since was asked for. */
 static bool
-damage_is_told(struct sim *sim, const struct sim_disk *disk)
+says_nothing(struct sim *sim, const struct sim_disk *disk)
 {
     struct gf_slice_meta metas[GF_SLICE_COUNT];
-    bool is_told = false;
+    bool is_told = disk->is_put_away;
     (void)disk->store->ops->metas(disk->store, disk->shard, metas, NULL);
     for (uint32_t slice = 0; disk->is_damaged && slice < GF_SLICE_COUNT; slice++) {
         if (metas[slice].batch > 0 &&
@@ -293,7 +294,7 @@ final_check(struct sim *sim)
     for (uint32_t shard = 0; shard < sim->shard_count && !sim->is_failed; shard++) {
         struct sim_instance *owner = &sim->instances[sim_owner(sim, shard)];
         struct gf_store *const store = owner->disks[shard].store;
-        const bool is_whole = !damage_is_told(sim, &owner->disks[shard]);
+        const bool is_whole = !says_nothing(sim, &owner->disks[shard]);
         offsets_check(sim, shard);
         steps_compare(sim, shard);
         for (int topic = GF_TOPIC_INPUT_COUNT; topic < GF_TOPIC_COUNT; topic++) {
@@ -316,7 +317,7 @@ final_check(struct sim *sim)
     struct sim_instance *owner = &sim->instances[sim_owner(sim, shard)];
     const struct sim_disk *held = &sim->instances[sim_below(sim, sim->instance_count)].disks[shard];
     struct gf_store *const store = owner->disks[shard].store;
-    if (damage_is_told(sim, &owner->disks[shard])) {
+    if (says_nothing(sim, &owner->disks[shard])) {
         return;
     }
     if (held->instance != owner) {

@@ -151,6 +151,7 @@ struct sim_disk {
     struct sim_instance *instance;
     uint32_t shard;
     bool is_damaged;                    /* a bit was flipped, or writes are missing before others */
+    bool is_put_away;                   /* its owner has not gone live with another one since */
     int64_t damaged_at[GF_SLICE_COUNT]; /* batch of each slice then */
     struct gf_store *links;             /* of the snapshot under way; NULL: none */
     bool is_found_bad;                  /* the copying did, and the loop is not told yet */

@@ -197,7 +197,8 @@ gf_journal_stuck(const struct gf_journal_reader *reader, struct gf_error *error)
     return gf_fail(
         error, GF_E_UNAVAILABLE,
         "journal of shard %u: nothing arrives at offset %lld, end is %lld: a transaction "
-        "may still be open there",
+        "may still be open there; if it stays so, an operator has to look for it "
+        "(kafka-transactions.sh find-hanging) and end it",
         reader->shard, (long long)reader->at, (long long)reader->end);
 }
 

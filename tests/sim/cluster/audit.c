@@ -110,6 +110,12 @@ audit_hanging(struct sim *sim)
             sim_fail(sim, "shard %u: its journal is read beyond what hangs at %" PRId64, shard,
                      part->hangs_from);
         }
+        const struct gf_shard *held = instance->shards[shard];
+        if (instance->state == SIM_UP && held != NULL && gf_shard_place(held) == GF_SHARD_LIVE &&
+            gf_shard_lag(held) > 0) {
+            sim_fail(sim, "%s is live with shard %u, and %" PRId64 " records behind (P4)",
+                     instance->name, shard, gf_shard_lag(held));
+        }
         if (instance->state == SIM_UP && asked_us > 0 &&
             sim->now_us - asked_us > 120 * GF_US_PER_S &&
             part->hangs_from < instance->asked_end[shard] && !instance->has_told[shard]) {

@@ -17,7 +17,7 @@
 #define FOLLOW_RECORDS  (32 * 1024) /* of one shard in one turn; bounds how long the group waits */
 #define FOLLOW_BESIDE   4096        /* the same while others are live */
 #define HELD_UP_US      (500 * 1000)
-#define TELL_US         (60 * 1000 * 1000) /* the broker ends a transaction in less, by default */
+#define TELL_US         (60 * 1000 * 1000) /* by then the broker has ended what it can */
 #define STANDBY_LOOK_US (200 * 1000)
 
 int64_t

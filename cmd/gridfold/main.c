@@ -177,6 +177,19 @@ point_read(void)
     }
     gf_point_hook = point_reached;
 }
+
+/* GRIDFOLD_RULE_OFF=<name>: this rule of the protocol is broken, so that tests see what catches it.
+ */
+static bool
+rule_read(void)
+{
+    const char *const name = getenv("GRIDFOLD_RULE_OFF");
+    gf_rules_off = name == NULL ? 0 : gf_rule_bit(name);
+    if (name != NULL && gf_rules_off == 0) {
+        fprintf(stderr, "gridfold: GRIDFOLD_RULE_OFF=%s: there is no such rule\n", name);
+    }
+    return name == NULL || gf_rules_off != 0;
+}
 #endif
 
 int
@@ -184,6 +197,9 @@ main(int argc, char **argv)
 {
 #ifdef GF_WITH_FAULTS
     point_read();
+    if (!rule_read()) {
+        return gf_rc_exit_code(GF_E_USAGE);
+    }
 #endif
     if (argc < 2) {
         help_print(stderr);

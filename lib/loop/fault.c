@@ -1,6 +1,8 @@
 #include "loop/fault.h"
 
 #ifdef GF_WITH_FAULTS
+#include <string.h>
+
 void (*gf_point_hook)(enum gf_point point);
 unsigned gf_rules_off;
 
@@ -13,6 +15,18 @@ gf_point_name(enum gf_point point)
 #undef GF_POINT_NAME
     };
     return names[point];
+}
+
+unsigned
+gf_rule_bit(const char *name)
+{
+#define GF_RULE_BIT(code, number, text)                                                            \
+    if (strcmp(name, text) == 0) {                                                                 \
+        return 1u << number;                                                                       \
+    }
+    GF_RULES(GF_RULE_BIT)
+#undef GF_RULE_BIT
+    return 0;
 }
 #else
 typedef int gf_fault_is_compiled_out; /* a file must not be empty */

@@ -3,7 +3,8 @@
  * compiled in with -Dfaults=true alone; otherwise they are constants and nothing.
  *
  * In a program built so, GRIDFOLD_POINT=<name>[:<nth>][:stop] kills (or SIGSTOPs) the process when
- * it comes to that point for the nth time; cmd/gridfold/main.c reads it. */
+ * it comes to that point for the nth time, and GRIDFOLD_RULE_OFF=<name> switches a rule off;
+ * cmd/gridfold/main.c reads them. */
 #ifndef GF_LOOP_FAULT_H
 #define GF_LOOP_FAULT_H
 
@@ -37,27 +38,34 @@ enum gf_point {
 /* Rules of the model (lib/loop/model/README.md), by the same numbers. Not here: R5, the journal's
  * position, since nothing in the program reads a position from anywhere else; R13, waiting for the
  * next assignment, since the group is heard before every transaction anyway. */
+#define GF_RULES(X)                                                                                \
+    X(FENCE, 1, "fence")             /* R1: the fence is that of the assignment */                 \
+    X(FLUSH, 2, "flush")             /* R2: everything is flushed before offsets are sent */       \
+    X(OFFSETS, 3, "offsets")         /* R3: every shard of a commit sends an offset */             \
+    X(READ_TO_END, 4, "read-to-end") /* R4: a take-over reads the journal to its high watermark */ \
+    X(UNKNOWN_REOPENS, 6, "unknown-reopens")   /* R6: an unknown outcome: new sink, recover */     \
+    X(KEEP, 7, "keep")                         /* R7: kept only if no generation was missed */     \
+    X(ABORT_DROPS, 8, "abort-drops")           /* R8: an abort drops the memory of its shards */   \
+    X(ACK_BEFORE_SWEEP, 9, "ack-before-sweep") /* R9: a sweep writes acknowledged state alone */   \
+    X(SLICE_NUMBERS, 10, "slice-numbers")      /* R10: a number, and a test, for each slice */     \
+    X(TIME_OF_RECORD, 11, "time-of-record")    /* R11: shard time is that of each record */        \
+    X(END_AFTER_STORE, 12, "end-after-store")  /* R12: the journal's end is asked for after the    \
+                                                  assignment, with the store chosen */             \
+    X(MARK, 20, "mark") /* R20: a store that the journal does not reach is refused */              \
+    X(SLICE_CHECK, 31,                                                                             \
+      "slice-check") /* not of the model: a slice is used only if its digest says so */
+
 enum gf_rule {
-    GF_RULE_FENCE = 1,            /* R1: the fence is that of the assignment */
-    GF_RULE_FLUSH = 2,            /* R2: everything is flushed before offsets are sent */
-    GF_RULE_OFFSETS = 3,          /* R3: every shard of a commit sends an offset */
-    GF_RULE_READ_TO_END = 4,      /* R4: a take-over reads the journal to its high watermark */
-    GF_RULE_UNKNOWN_REOPENS = 6,  /* R6: an unknown outcome: new sink, recover */
-    GF_RULE_KEEP = 7,             /* R7: kept only if no generation was missed */
-    GF_RULE_ABORT_DROPS = 8,      /* R8: an abort drops the memory of its shards */
-    GF_RULE_ACK_BEFORE_SWEEP = 9, /* R9: a sweep writes acknowledged state alone */
-    GF_RULE_SLICE_NUMBERS = 10,   /* R10: a number for each slice, tested for each slice */
-    GF_RULE_TIME_OF_RECORD = 11,  /* R11: shard time comes from each journal record */
-    GF_RULE_END_AFTER_STORE = 12, /* R12: the journal's end is asked for after the assignment, with
-                                     the store chosen */
-    GF_RULE_MARK = 20,            /* R20: a store that the journal does not reach is refused */
-    GF_RULE_SLICE_CHECK = 31,     /* beside the model: a slice is used only if its digest says so */
+#define GF_RULE_CODE(name, number, text) GF_RULE_##name = number,
+    GF_RULES(GF_RULE_CODE)
+#undef GF_RULE_CODE
 };
 
 #ifdef GF_WITH_FAULTS
 extern void (*gf_point_hook)(enum gf_point point); /* NULL: nothing happens */
 extern unsigned gf_rules_off;                      /* a bit for each rule */
 const char *gf_point_name(enum gf_point point);
+unsigned gf_rule_bit(const char *name); /* of gf_rules_off; 0: no such rule */
 
 static inline void
 gf_point(enum gf_point point)

@@ -16,6 +16,7 @@ struct member {
     bool is_ours;
     bool must_start;        /* its memory is of no use: everything begins with the store */
     bool must_take_over;    /* ours, and the journal's end has not been asked for since */
+    bool was_standby;       /* it was followed for another when it became ours */
     bool is_named;          /* by the assignment that is being heard */
     int64_t still_since_us; /* nothing has come from its journal since; 0: something has */
     int64_t held_up_us;     /* when it last looked who holds it up; 0: never */

@@ -8,6 +8,7 @@
  * refused        live_set_back 8 unknown        live_set_back, then 1 9 revoked, lost  live_hear:
  * nothing is open when the group is heard
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "loop/fault.h"
@@ -125,6 +126,7 @@ member_name(struct member *member, bool is_consecutive)
         member->must_start = !was_ours || (!is_consecutive && GF_RULE(KEEP));
     } else {
         member->must_take_over = true;
+        member->was_standby = member->was_standby || !was_ours;
     }
 }
 
@@ -149,6 +151,19 @@ members_forget(struct live *live)
     live->member_count = kept;
 }
 
+/* "0,4,8": as many as there is room for. */
+static void
+shards_name(const struct gf_group_event *event, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < event->shard_count && size - used > sizeof(",4294967295,..."); i++) {
+        const bool is_last = size - used <= 2 * sizeof(",4294967295,...");
+        used += (size_t)snprintf(text + used, size - used, "%s%u%s", i == 0 ? "" : ",",
+                                 event->shards[i], is_last ? ",..." : "");
+    }
+}
+
 static void
 assigned(struct live *live, const struct gf_group_event *event)
 {
@@ -163,7 +178,9 @@ assigned(struct live *live, const struct gf_group_event *event)
     }
     members_forget(live);
     live->is_assigned = true;
-    note(live, GF_LIVE_ASSIGNED, event->shard_count, "");
+    char names[256];
+    shards_name(event, names, sizeof(names));
+    note(live, GF_LIVE_ASSIGNED, event->shard_count, names);
 }
 
 /* ---- 9: revoked and lost ---- */
@@ -273,6 +290,7 @@ member_start(struct live *live, struct member *member, struct gf_error *error)
     if (rc == GF_OK) {
         member->must_start = false;
         member->must_take_over = member->is_ours;
+        member->was_standby = false;
         member->still_since_us = 0;
         member->level_us = live_now_us(live);
     }
@@ -308,7 +326,8 @@ member_follow(struct live *live, struct member *member, int64_t records, struct 
         member->has_told = false;
     }
     if (rc == GF_OK && gf_shard_place(member->shard) == GF_SHARD_LIVE) {
-        note(live, GF_LIVE_TAKEN, member->id, "");
+        note(live, GF_LIVE_TAKEN, member->id, member->was_standby ? "standby" : "");
+        member->was_standby = false;
     }
     if (rc == GF_OK && member->is_ours && member->still_since_us != 0 &&
         now - member->still_since_us > HELD_UP_US) {

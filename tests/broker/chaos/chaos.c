@@ -1,6 +1,9 @@
 /* chaos GRIDFOLD PUBLISH [--kafka VERSION] [--brokers 1|3] [--kills N] [--seconds S] [--seed N]
- * [--mode preloaded|live] [--only FAULT] [--json] [--short]: see chaos.h and docs/reliability.md.
- * Rounds go on until both --kills and --seconds are reached. */
+ * [--mode preloaded|live] [--only FAULT[,FAULT…]] [--without RULE] [--json] [--short]: see chaos.h
+ * and docs/reliability.md. Rounds go on until both --kills and --seconds are reached.
+ *
+ * --without RULE shows that this can fail: the instances run with a rule of the protocol switched
+ * off (loop/fault.h has their names), and 0 is the code of a run that has noticed. */
 #include "chaos.h"
 
 #include <getopt.h>
@@ -12,6 +15,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "loop/fault.h"
 
 #define ROUND_SECONDS_MAX 1800
 
@@ -107,6 +112,7 @@ round_run(int64_t until_ms)
     watch_open();
     input_publish();
     const int64_t started = chaos_now_ms();
+    chaos.is_judged = true;
     for (int i = 0; i < CHAOS_INSTANCES; i++) {
         fleet_start(&chaos.instances[i]);
     }
@@ -129,6 +135,7 @@ round_run(int64_t until_ms)
     watch_poll();
     watch_close();
     audit_round();
+    chaos.is_judged = false;
     chaos_say("round %d: %u faults so far, %u kills; %lld batches of %lld records are what they "
               "should be",
               chaos.round, chaos.fault_number, fault_kills(), (long long)chaos.batches,
@@ -142,7 +149,22 @@ usage(void)
 {
     fprintf(stderr, "usage: chaos GRIDFOLD PUBLISH [--kafka VERSION] [--brokers 1|3] [--kills N] "
                     "[--seconds S] [--seed N] [--mode preloaded|live] [--customers N] [--days D] "
-                    "[--rate N] [--json] [--short] [--only FAULT] [--keep]\n");
+                    "[--rate N] [--json] [--short] [--only FAULT[,FAULT…]] "
+                    "[--without RULE] [--keep]\n");
+    exit(64);
+}
+
+static void
+rule_choose(const char *name)
+{
+#ifdef GF_WITH_FAULTS
+    chaos.without = name;
+    if (gf_rule_bit(name) != 0) {
+        return;
+    }
+#endif
+    fprintf(stderr, "chaos: no rule '%s'; -Dfaults=true builds have those in lib/loop/fault.h\n",
+            name);
     exit(64);
 }
 
@@ -161,6 +183,7 @@ options_read(int argc, char **argv)
                                           {"json", no_argument, NULL, 'j'},
                                           {"short", no_argument, NULL, 'q'},
                                           {"only", required_argument, NULL, 'o'},
+                                          {"without", required_argument, NULL, 'w'},
                                           {"keep", no_argument, NULL, 'p'},
                                           {0}};
     int letter;
@@ -197,7 +220,10 @@ options_read(int argc, char **argv)
             chaos.as_json = true;
             break;
         case 'o':
-            chaos.only = optarg;
+            fault_choose(optarg);
+            break;
+        case 'w':
+            rule_choose(optarg);
             break;
         case 'p':
             chaos.is_kept = true;
@@ -219,11 +245,32 @@ options_read(int argc, char **argv)
 static void
 mounts_undo(void)
 {
-    for (int i = 0; i < CHAOS_INSTANCES; i++) {
+    for (int i = 0; i < CHAOS_SEATS; i++) {
         if (chaos.instances[i].has_mount) {
             umount2(chaos.instances[i].store, MNT_DETACH);
         }
     }
+}
+
+/* At the end of the process, whoever has ended it: with a rule off, failing is what was wanted. */
+static void
+verdict_turn(void)
+{
+    if (chaos.without == NULL || !chaos.is_judged) {
+        return;
+    }
+    for (int i = 0; i < CHAOS_SEATS; i++) {
+        if (chaos.instances[i].program.pid != 0) {
+            test_program_signal(&chaos.instances[i].program, SIGKILL);
+            test_program_wait(&chaos.instances[i].program);
+        }
+    }
+    printf("seed %llu: without the rule '%s' the run fails as above, in round %d after %u faults\n",
+           (unsigned long long)chaos.random.seed, chaos.without, chaos.round, chaos.fault_number);
+    fflush(stdout);
+    mounts_undo();
+    test_cluster_fini(&chaos.cluster);
+    _exit(0);
 }
 
 int
@@ -256,6 +303,7 @@ main(int argc, char **argv)
         chaos_die("%s", chaos.work);
     }
     atexit(mounts_undo);
+    atexit(verdict_turn);
     chaos_say("seed %llu, %d node%s, %s; everything is in %s",
               (unsigned long long)chaos.random.seed, chaos.brokers, chaos.brokers == 1 ? "" : "s",
               chaos.is_live ? "live" : "preloaded", chaos.work);
@@ -265,6 +313,9 @@ main(int argc, char **argv)
         round_run(until_ms);
     } while (chaos_now_ms() < until_ms || !fault_is_enough());
     report_print((double)(chaos_now_ms() - started) / 1000);
+    if (chaos.without != NULL) {
+        chaos_die("nothing has noticed that the rule '%s' is off", chaos.without);
+    }
     if (chaos.is_kept) {
         chaos_say("%s is kept", chaos.work);
         fflush(stdout);

@@ -21,6 +21,7 @@
 
 #define CHAOS_SHARDS     12
 #define CHAOS_INSTANCES  3
+#define CHAOS_SEATS      4  /* the last is a guest's: see CHAOS_SCALE */
 #define CHAOS_INPUTS_MAX 16 /* input partitions of a shard */
 #define CHAOS_SAMPLES    4096
 #define CHAOS_CODES      8 /* exit codes of programs that are expected at all */
@@ -33,6 +34,7 @@ enum chaos_fault {
     CHAOS_ROLL,        /* SIGTERM, started again: within its session */
     CHAOS_ZOMBIE,      /* SIGSTOP for longer than session and transaction, then SIGCONT */
     CHAOS_TWIN,        /* a second process under the same id */
+    CHAOS_SCALE,       /* a fourth instance joins, stays for some seconds and leaves with SIGTERM */
     CHAOS_STORE,       /* kill -9, and its store is gone */
     CHAOS_DISK,        /* its disk is full for a while */
     CHAOS_BROKER_KILL, /* kill -9 of a node, started again */
@@ -47,8 +49,19 @@ enum chaos_fault {
 };
 extern const char *const chaos_fault_names[CHAOS_FAULTS];
 
-/* Who is live after which end of an owner. */
-enum chaos_takeover { CHAOS_SUCCESSOR, CHAOS_BACK, CHAOS_AFTER_STOP, CHAOS_TAKEOVERS };
+/* From what to shard_live: the end of an owner (with its session, when another takes over), the
+ * word of the group that a shard is one's own, or the word to the one before that it no longer is.
+ */
+enum chaos_takeover {
+    CHAOS_SUCCESSOR,
+    CHAOS_BACK,
+    CHAOS_AFTER_STOP,
+    CHAOS_AFTER_LEAVING,
+    CHAOS_TOLD_STANDBY, /* one that had followed the shard */
+    CHAOS_TOLD_OTHER,
+    CHAOS_MOVED, /* while a guest comes or goes */
+    CHAOS_TAKEOVERS,
+};
 
 struct chaos_samples {
     int64_t us[CHAOS_SAMPLES];
@@ -63,7 +76,12 @@ struct chaos_instance {
     int signal;          /* what we sent: SIGKILL, SIGTERM; 0: it is to run */
     int64_t start_at_ms; /* when it is to be started again; 0: at once */
     bool is_paused, is_fenced_wanted, has_full_disk, has_mount;
-    int assigned; /* how many shards it has been given; -1: it does not know */
+    bool is_told; /* which shards are its own */
+    struct {
+        bool is_own, is_live;
+        int64_t told_us; /* that it is its own */
+        uint32_t told_fault;
+    } shards[CHAOS_SHARDS];
 };
 
 /* What a journal says, followed while chaos goes on. */
@@ -93,7 +111,10 @@ struct chaos {
     int brokers, kills_wanted, seconds, customers, days;
     double rate; /* of live input, records a second */
     const char *interval;
-    const char *only; /* one kind of fault; NULL: all */
+    bool is_only, only[CHAOS_FAULTS]; /* these faults alone */
+    const char
+        *without;   /* a rule of the protocol (loop/fault.h) that is switched off; NULL: none */
+    bool is_judged; /* a failure now is that of the instances, not of what they run on */
     bool is_live, as_json, is_short, is_kept;
     struct gf_random random;
 
@@ -103,11 +124,15 @@ struct chaos {
     bool is_publishing;
     struct test_program publisher;
 
-    struct chaos_instance instances[CHAOS_INSTANCES];
+    struct chaos_instance instances[CHAOS_SEATS];
     int owner[CHAOS_SHARDS];         /* -1: nobody yet */
     int64_t orphan_us[CHAOS_SHARDS]; /* since when; 0: it is not */
     enum chaos_takeover orphan_by[CHAOS_SHARDS];
     uint32_t orphan_fault[CHAOS_SHARDS];
+    bool is_scaling;
+    int64_t
+        still_us[CHAOS_SHARDS]; /* its owner was told that it no longer is, at a change of scale */
+    uint32_t still_fault[CHAOS_SHARDS];
     uint32_t fault_number;   /* of all faults */
     int64_t unwell_until_ms; /* brokers or network have not been well until then */
     struct chaos_samples takeovers[CHAOS_TAKEOVERS];
@@ -142,6 +167,9 @@ bool input_is_out(void);  /* whether the publisher has ended; asks for the ends 
 /* fleet.c */
 void fleet_make(void); /* of a new round */
 void fleet_start(struct chaos_instance *instance);
+/* A process of the fleet, `arguments` as of test_program_start: with `without`. */
+void fleet_program_start(struct test_program *program, const char *log,
+                         const char *const arguments[]);
 void fleet_tend(void); /* reads logs, checks exits, starts again */
 void fleet_kill(struct chaos_instance *instance, enum chaos_takeover by, int64_t away_ms);
 void fleet_stop_all(void);
@@ -151,6 +179,7 @@ void chaos_pass(int64_t ms);
 bool chaos_pass_settled(int64_t ms);
 
 /* faults.c */
+void fault_choose(const char *only); /* names of faults, which commas part; ends with 64 */
 void fault_one(void);
 uint32_t fault_kills(void);
 bool fault_is_enough(void); /* as many kills as wanted; in the short form one of each, too */

@@ -13,6 +13,7 @@ const char *const chaos_fault_names[CHAOS_FAULTS] = {
     [CHAOS_ROLL] = "rolling restart",
     [CHAOS_ZOMBIE] = "zombie",
     [CHAOS_TWIN] = "twin",
+    [CHAOS_SCALE] = "scale out and in",
     [CHAOS_STORE] = "store lost",
     [CHAOS_DISK] = "disk full",
     [CHAOS_BROKER_KILL] = "broker killed",
@@ -27,10 +28,10 @@ const char *const chaos_fault_names[CHAOS_FAULTS] = {
 
 /* How often each is drawn; kills come by themselves too. */
 static const int weights[CHAOS_FAULTS] = {
-    [CHAOS_KILL] = 40,       [CHAOS_LOSE] = 6,   [CHAOS_ROLL] = 3,    [CHAOS_ZOMBIE] = 4,
-    [CHAOS_TWIN] = 2,        [CHAOS_STORE] = 4,  [CHAOS_DISK] = 2,    [CHAOS_BROKER_KILL] = 2,
-    [CHAOS_BROKER_STOP] = 2, [CHAOS_MOVE] = 4,   [CHAOS_CUT_ONE] = 3, [CHAOS_CUT_WAY] = 3,
-    [CHAOS_CUT_ALL] = 1,     [CHAOS_COMMIT] = 8, [CHAOS_OFFSETS] = 6,
+    [CHAOS_KILL] = 40,       [CHAOS_LOSE] = 6,        [CHAOS_ROLL] = 3,   [CHAOS_ZOMBIE] = 4,
+    [CHAOS_TWIN] = 2,        [CHAOS_SCALE] = 3,       [CHAOS_STORE] = 4,  [CHAOS_DISK] = 2,
+    [CHAOS_BROKER_KILL] = 2, [CHAOS_BROKER_STOP] = 2, [CHAOS_MOVE] = 4,   [CHAOS_CUT_ONE] = 3,
+    [CHAOS_CUT_WAY] = 3,     [CHAOS_CUT_ALL] = 1,     [CHAOS_COMMIT] = 8, [CHAOS_OFFSETS] = 6,
 };
 
 uint32_t
@@ -152,7 +153,7 @@ twin(void)
     instance->is_fenced_wanted = true;
     instance->start_at_ms = INT64_MAX; /* its supervisor is the twin's now */
     const uint32_t before = chaos.exits[76];
-    test_program_start(&younger, log, arguments);
+    fleet_program_start(&younger, log, arguments);
     for (int tries = 0; tries < 150 && instance->program.pid != 0; tries++) {
         chaos_pass(100);
         instance->start_at_ms = INT64_MAX;
@@ -170,6 +171,33 @@ twin(void)
     }
     chaos_pass(1000);
     return true;
+}
+
+/* A fourth joins, works for some seconds, in which one of them all may die, and leaves. */
+static bool
+scale(void)
+{
+    struct chaos_instance *guest = &chaos.instances[CHAOS_INSTANCES];
+    if (!chaos_pass_settled(CHAOS_SESSION_MS * 4)) {
+        return false;
+    }
+    chaos.is_scaling = true;
+    fleet_start(guest);
+    chaos_pass(500);
+    const bool has_come = chaos_pass_settled(CHAOS_SESSION_MS * 4);
+    chaos_pass(1000 + chaos_draw(2000));
+    if (chaos_draw(3) == 0) {
+        fleet_kill(&chaos.instances[chaos_draw(CHAOS_SEATS)], CHAOS_BACK, 0);
+        chaos.fault_number++; /* no take-over is measured over this */
+        chaos_pass(1000 + chaos_draw(2000));
+    }
+    fleet_kill(guest, CHAOS_AFTER_LEAVING, 0);
+    guest->signal = SIGTERM;
+    guest->start_at_ms = INT64_MAX; /* nobody starts it again */
+    chaos_pass(500);
+    chaos_pass_settled(CHAOS_SESSION_MS * 4);
+    chaos.is_scaling = false;
+    return has_come;
 }
 
 static bool
@@ -316,6 +344,8 @@ fault_do(enum chaos_fault fault)
         return stop_and_continue();
     case CHAOS_TWIN:
         return twin();
+    case CHAOS_SCALE:
+        return scale();
     case CHAOS_STORE:
         return store_lose();
     case CHAOS_DISK:
@@ -335,6 +365,50 @@ fault_do(enum chaos_fault fault)
     }
 }
 
+/* How many of the names of `only`, which commas part, are those of faults; `is_named_out[fault]`.
+ */
+static int
+only_read(const char *only, bool is_named_out[CHAOS_FAULTS])
+{
+    int count = 0;
+    for (const char *at = only; at != NULL; at = strchr(at, ',')) {
+        at += at != only;
+        for (int fault = 0; fault < CHAOS_FAULTS; fault++) {
+            const char *name = chaos_fault_names[fault];
+            if (strcspn(at, ",") == strlen(name) && strncmp(at, name, strlen(name)) == 0) {
+                is_named_out[fault] = true;
+                count++;
+            }
+        }
+    }
+    return count;
+}
+
+void
+fault_choose(const char *only)
+{
+    int wanted = 1;
+    for (const char *at = only; *at != '\0'; at++) {
+        wanted += *at == ',';
+    }
+    chaos.is_only = true;
+    if (only_read(only, chaos.only) != wanted) {
+        fprintf(stderr, "chaos: --only %s: the faults are", only);
+        for (int fault = 0; fault < CHAOS_FAULTS; fault++) {
+            fprintf(stderr, "%s %s", fault == 0 ? "" : ",", chaos_fault_names[fault]);
+        }
+        fprintf(stderr, "\n");
+        exit(64);
+    }
+}
+
+static int
+weight_of(int fault)
+{
+    const bool is_out = chaos.is_only ? !chaos.only[fault] : chaos.is_short && fault != CHAOS_KILL;
+    return is_out ? 0 : weights[fault];
+}
+
 /* The short form has one of each first. */
 static enum chaos_fault
 fault_draw(void)
@@ -344,18 +418,13 @@ fault_draw(void)
             return (enum chaos_fault)fault;
         }
     }
-    for (int fault = 0; chaos.only != NULL && fault < CHAOS_FAULTS; fault++) {
-        if (strcmp(chaos.only, chaos_fault_names[fault]) == 0) {
-            return (enum chaos_fault)fault;
-        }
-    }
     int sum = 0;
     for (int fault = 0; fault < CHAOS_FAULTS; fault++) {
-        sum += chaos.is_short && fault != CHAOS_KILL ? 0 : weights[fault];
+        sum += weight_of(fault);
     }
     int draw = chaos_draw(sum), fault = 0;
-    while (draw >= weights[fault]) {
-        draw -= weights[fault++];
+    while (draw >= weight_of(fault)) {
+        draw -= weight_of(fault++);
     }
     return (enum chaos_fault)fault;
 }

@@ -16,6 +16,13 @@
 #define STOP_SECONDS 120
 
 static void
+shards_forget(struct chaos_instance *instance)
+{
+    instance->is_told = false;
+    memset(instance->shards, 0, sizeof(instance->shards));
+}
+
+static void
 config_write(struct chaos_instance *instance, int number)
 {
     FILE *file = fopen(instance->config, "w");
@@ -50,7 +57,7 @@ disk_mount(struct chaos_instance *instance)
 void
 fleet_make(void)
 {
-    for (int i = 0; i < CHAOS_INSTANCES; i++) {
+    for (int i = 0; i < CHAOS_SEATS; i++) {
         struct chaos_instance *instance = &chaos.instances[i];
         if (instance->has_mount) {
             umount2(instance->store, MNT_DETACH);
@@ -73,7 +80,18 @@ fleet_make(void)
     for (int shard = 0; shard < CHAOS_SHARDS; shard++) {
         chaos.owner[shard] = -1;
         chaos.orphan_us[shard] = 0;
+        chaos.still_us[shard] = 0;
     }
+}
+
+void
+fleet_program_start(struct test_program *program, const char *log, const char *const arguments[])
+{
+    if (chaos.without != NULL) {
+        setenv("GRIDFOLD_RULE_OFF", chaos.without, 1);
+    }
+    test_program_start(program, log, arguments);
+    unsetenv("GRIDFOLD_RULE_OFF");
 }
 
 void
@@ -89,11 +107,11 @@ fleet_start(struct chaos_instance *instance)
     if (file != NULL) {
         fclose(file);
     }
-    test_program_start(&instance->program, instance->log, arguments);
+    fleet_program_start(&instance->program, instance->log, arguments);
     instance->tail = fopen(instance->log, "r");
     instance->signal = 0;
     instance->start_at_ms = 0;
-    instance->assigned = -1;
+    shards_forget(instance);
     chaos.starts++;
 }
 
@@ -111,10 +129,20 @@ sample_add(enum chaos_takeover by, uint32_t fault, int64_t us)
 }
 
 static void
-shard_is_live(struct chaos_instance *instance, int shard, int64_t us)
+shard_is_live(struct chaos_instance *instance, int shard, bool is_standby, int64_t us)
 {
     if (shard < 0 || shard >= CHAOS_SHARDS) {
         chaos_die("%s: shard %d", instance->name, shard);
+    }
+    if (instance->shards[shard].told_us != 0) {
+        sample_add(is_standby ? CHAOS_TOLD_STANDBY : CHAOS_TOLD_OTHER,
+                   instance->shards[shard].told_fault, us - instance->shards[shard].told_us);
+        instance->shards[shard].told_us = 0;
+    }
+    instance->shards[shard].is_live = true;
+    if (chaos.still_us[shard] != 0 && us >= chaos.still_us[shard]) {
+        sample_add(CHAOS_MOVED, chaos.still_fault[shard], us - chaos.still_us[shard]);
+        chaos.still_us[shard] = 0;
     }
     if (chaos.orphan_us[shard] != 0 && us >= chaos.orphan_us[shard]) {
         sample_add(chaos.orphan_by[shard], chaos.orphan_fault[shard], us - chaos.orphan_us[shard]);
@@ -134,6 +162,50 @@ shards_leave(const struct chaos_instance *instance)
     }
 }
 
+/* Those that are live move on, or come back in a moment without a word; those of a membership that
+ * was lost begin anew. */
+static void
+shards_are_revoked(struct chaos_instance *instance, bool is_lost, int64_t us)
+{
+    instance->is_told = false;
+    for (int shard = 0; shard < CHAOS_SHARDS; shard++) {
+        if (chaos.is_scaling && instance->shards[shard].is_live) {
+            chaos.still_us[shard] = us;
+            chaos.still_fault[shard] = chaos.fault_number;
+        }
+        instance->shards[shard].is_live = instance->shards[shard].is_live && !is_lost;
+    }
+}
+
+/* `names` as "0,4,8", or in quotes. */
+static void
+shards_are_told(struct chaos_instance *instance, const char *names, int64_t us)
+{
+    bool is_own[CHAOS_SHARDS] = {false};
+    for (const char *at = names + strspn(names, "\""); *at >= '0' && *at <= '9';) {
+        char *end = NULL;
+        const long shard = strtol(at, &end, 10);
+        if (shard >= CHAOS_SHARDS) {
+            chaos_die("%s: shard %ld", instance->name, shard);
+        }
+        is_own[shard] = true;
+        at = end + (*end == ',');
+    }
+    instance->is_told = true;
+    for (int shard = 0; shard < CHAOS_SHARDS; shard++) {
+        if (!is_own[shard]) {
+            instance->shards[shard].is_own = instance->shards[shard].is_live = false;
+            instance->shards[shard].told_us = 0;
+        } else if (!instance->shards[shard].is_own) {
+            instance->shards[shard].is_own = true;
+            instance->shards[shard].told_us = us;
+            instance->shards[shard].told_fault = chaos.fault_number;
+        } else if (instance->shards[shard].is_live) {
+            chaos.still_us[shard] = 0; /* it has never left */
+        }
+    }
+}
+
 static void
 line_take(struct chaos_instance *instance, const char *line)
 {
@@ -146,18 +218,21 @@ line_take(struct chaos_instance *instance, const char *line)
     }
     event += 7;
     if (strncmp(event, "shard_live ", 11) == 0 && shard != NULL) {
-        shard_is_live(instance, atoi(shard + 7), time.us);
+        shard_is_live(instance, atoi(shard + 7), strstr(line, " text=standby") != NULL, time.us);
     } else if (strncmp(event, "revoked ", 8) == 0) {
-        instance->assigned = -1;
+        shards_are_revoked(instance, strstr(line, " text=lost") != NULL, time.us);
     } else if (strncmp(event, "assigned ", 9) == 0) {
-        const char *shards = strstr(line, " shards=");
-        instance->assigned = shards == NULL ? 0 : atoi(shards + 8);
+        const char *shards = strstr(line, " text=");
+        shards_are_told(instance, shards == NULL ? "" : shards + 6, time.us);
         chaos.assignments++;
     } else if (strncmp(event, "transaction_ended ", 18) == 0) {
         chaos.fencings++;
     } else if (strncmp(event, "recovering ", 11) == 0) {
         chaos.recoveries++;
         shards_leave(instance);
+        for (int i = 0; i < CHAOS_SHARDS; i++) {
+            instance->shards[i].is_live = false;
+        }
     }
 }
 
@@ -192,9 +267,7 @@ is_expected(const struct chaos_instance *instance, int code)
         return instance->has_full_disk;
     }
     if (code == gf_rc_exit_code(GF_E_FENCED)) {
-        /* librdkafka 2.0.2 takes a new member id when it has heard nothing for a session; what it
-         * sent under the old one then makes it a fenced instance, without a second process. */
-        return instance->is_fenced_wanted || was_unwell;
+        return instance->is_fenced_wanted; /* whatever the network does */
     }
     return (code == 128 + SIGKILL && instance->signal == SIGKILL) ||
            (code == 0 && instance->signal == SIGTERM);
@@ -210,6 +283,7 @@ ended(struct chaos_instance *instance, int code)
     }
     chaos.exits[code & 255]++;
     shards_leave(instance);
+    shards_forget(instance);
     if (instance->signal == 0) { /* by itself: a supervisor waits a little */
         instance->start_at_ms = chaos_now_ms() + 200;
     }
@@ -218,7 +292,7 @@ ended(struct chaos_instance *instance, int code)
 void
 fleet_tend(void)
 {
-    for (int i = 0; i < CHAOS_INSTANCES; i++) {
+    for (int i = 0; i < CHAOS_SEATS; i++) {
         struct chaos_instance *instance = &chaos.instances[i];
         if (instance->starts == 0) {
             continue;
@@ -252,7 +326,7 @@ orphan(struct chaos_instance *instance, enum chaos_takeover by)
 void
 fleet_kill(struct chaos_instance *instance, enum chaos_takeover by, int64_t away_ms)
 {
-    const int number = by == CHAOS_AFTER_STOP ? SIGTERM : SIGKILL;
+    const int number = by == CHAOS_AFTER_STOP || by == CHAOS_AFTER_LEAVING ? SIGTERM : SIGKILL;
     if (instance->program.pid == 0) {
         return; /* it has just ended by itself */
     }
@@ -270,7 +344,7 @@ fleet_kill(struct chaos_instance *instance, enum chaos_takeover by, int64_t away
 void
 fleet_stop_all(void)
 {
-    for (int i = 0; i < CHAOS_INSTANCES; i++) {
+    for (int i = 0; i < CHAOS_SEATS; i++) {
         fleet_kill(&chaos.instances[i], CHAOS_AFTER_STOP, 0);
         chaos.instances[i].signal = SIGTERM;
     }
@@ -293,19 +367,27 @@ chaos_pass(int64_t ms)
     } while (chaos_now_ms() < until);
 }
 
+/* Every shard is live at the one instance whose own it is. What was logged before the last word of
+ * the group does not count: a shard may be live at one and another's already. */
 static bool
 is_settled(void)
 {
-    int counts[CHAOS_INSTANCES] = {0};
-    for (int shard = 0; shard < CHAOS_SHARDS; shard++) {
-        if (chaos.owner[shard] < 0) {
-            return false;
-        }
-        counts[chaos.owner[shard]]++;
-    }
-    for (int i = 0; i < CHAOS_INSTANCES; i++) {
+    int owners[CHAOS_SHARDS] = {0};
+    for (int i = 0; i < CHAOS_SEATS; i++) {
         const struct chaos_instance *instance = &chaos.instances[i];
-        if (instance->program.pid != 0 && instance->assigned != counts[i]) {
+        if (instance->program.pid == 0) {
+            continue;
+        }
+        for (int shard = 0; shard < CHAOS_SHARDS; shard++) {
+            if (!instance->is_told ||
+                instance->shards[shard].is_own != instance->shards[shard].is_live) {
+                return false;
+            }
+            owners[shard] += instance->shards[shard].is_own;
+        }
+    }
+    for (int shard = 0; shard < CHAOS_SHARDS; shard++) {
+        if (owners[shard] != 1) {
             return false;
         }
     }

@@ -11,11 +11,16 @@ static const char *const takeover_names[CHAOS_TAKEOVERS] = {
     [CHAOS_SUCCESSOR] = "kill -9, by a successor",
     [CHAOS_BACK] = "kill -9, by itself again",
     [CHAOS_AFTER_STOP] = "SIGTERM, by itself again",
+    [CHAOS_AFTER_LEAVING] = "SIGTERM, by a successor",
+    [CHAOS_TOLD_STANDBY] = "being told, by a standby",
+    [CHAOS_TOLD_OTHER] = "being told, by others",
+    [CHAOS_MOVED] = "its owner gave it up",
 };
 static const char *const takeover_keys[CHAOS_TAKEOVERS] = {
-    [CHAOS_SUCCESSOR] = "successor",
-    [CHAOS_BACK] = "restart_after_kill",
-    [CHAOS_AFTER_STOP] = "restart_after_stop",
+    [CHAOS_SUCCESSOR] = "successor",           [CHAOS_BACK] = "restart_after_kill",
+    [CHAOS_AFTER_STOP] = "restart_after_stop", [CHAOS_AFTER_LEAVING] = "successor_after_leaving",
+    [CHAOS_TOLD_STANDBY] = "told_standby",     [CHAOS_TOLD_OTHER] = "told_other",
+    [CHAOS_MOVED] = "moved_by_scaling",
 };
 
 void
@@ -69,8 +74,8 @@ text_print(double seconds)
     printf("rebalances seen by others in rolling restarts: %u\n\n", chaos.roll_assignments);
     for (int by = 0; by < CHAOS_TAKEOVERS; by++) {
         const struct chaos_samples *samples = &chaos.takeovers[by];
-        printf("shard live after %-26s %5u: p50 %.2f s, max %.2f s (%u more with another fault in "
-               "between)\n",
+        printf("shard live after %-26s %5u: half within %.2f s, all within %.2f s (%u more with "
+               "another fault in between)\n",
                takeover_names[by], samples->count, quantile(samples, 0.5), quantile(samples, 1),
                samples->disturbed);
     }

@@ -1,10 +1,15 @@
 #include <assert.h>
 #include <avro.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "io/schema.h"
 #include "io/schema_resolve.h"
 #include "io/schema_tree.h"
+
+/* Avro C keeps the message of a failure in memory of the whole process, without a lock. Every loop
+ * has a registry of its own, and the message becomes the reason of dead letters. */
+static pthread_mutex_t avro_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Avro C's opinion, asked last: by now the text is bounded in size and depth and does not recurse.
  */
@@ -12,13 +17,18 @@ static enum gf_rc
 schema_ask_avro(const char *json, size_t size, struct gf_error *error)
 {
     avro_schema_t schema = NULL;
+    enum gf_rc rc = GF_OK;
+    pthread_mutex_lock(&avro_lock);
     avro_set_error("%s", ""); /* it appends to the message of the failure before */
     if (avro_schema_from_json_length(json, size, &schema) != 0) {
-        return gf_fail(error, GF_E_UNKNOWN_SCHEMA, "Avro cannot read the schema: %.300s",
-                       avro_strerror());
+        rc = gf_fail(error, GF_E_UNKNOWN_SCHEMA, "Avro cannot read the schema: %.300s",
+                     avro_strerror());
     }
-    avro_schema_decref(schema);
-    return GF_OK;
+    pthread_mutex_unlock(&avro_lock);
+    if (rc == GF_OK) {
+        avro_schema_decref(schema);
+    }
+    return rc;
 }
 
 static enum gf_rc

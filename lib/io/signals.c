@@ -1,10 +1,13 @@
 #include "io/signals.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t signal_asked;
+/* Set in a handler, on whichever thread the signal came to; asked by every loop's thread. */
+static atomic_int signal_asked;
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a handler may take no lock");
 
 static void
 stop_ask(int number)
@@ -40,7 +43,7 @@ gf_signals_stop_is_wanted(void)
 int
 gf_signals_which(void)
 {
-    return (int)signal_asked;
+    return signal_asked;
 }
 
 void

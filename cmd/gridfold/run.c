@@ -46,7 +46,7 @@ struct run {
     uint32_t count;
     bool exit_at_end;
     struct gf_watchdog *watchdog;
-    pthread_mutex_t lock; /* of the screen and of every loop's status */
+    pthread_mutex_t lock; /* of `status` and of every loop's status */
     struct gf_status status;
     atomic_bool has_failed; /* one loop has: the others stop too */
 };
@@ -119,11 +119,9 @@ static void
 warn(void *context, enum gf_rc rc, const char *text, int64_t retry_us)
 {
     struct loop *loop = context;
-    pthread_mutex_lock(&loop->run->lock);
     gf_logger_say(&loop->run->loops[0].job.logger, GF_LEVEL_WARN, "recovering",
                   gf_field_u64("loop", loop->index), gf_field_text("code", gf_rc_name(rc)),
                   gf_field_text("error", text), gf_field_i64("retry_ms", retry_us / 1000));
-    pthread_mutex_unlock(&loop->run->lock);
 }
 
 static void
@@ -149,12 +147,10 @@ note(void *context, enum gf_live_note what, uint32_t value, const char *text)
     if (text[0] != '\0') {
         fields[count++] = gf_field_text("text", text);
     }
-    pthread_mutex_lock(&loop->run->lock);
     if (!loop->run->loops[0].job.screen.is_terminal || rows[what].level > GF_LEVEL_INFO) {
         gf_logger_write(&loop->run->loops[0].job.logger, rows[what].level, rows[what].event, fields,
                         count);
     }
-    pthread_mutex_unlock(&loop->run->lock);
 }
 
 /* What all loops together have come to. */

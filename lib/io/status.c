@@ -1,6 +1,7 @@
 #include "io/status.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,10 @@ text_append(char *text, const char *format, ...)
 
 /* ---- the line ---- */
 
+/* Of every screen: a process has one terminal. Recursive, because what is shown may be a log line,
+ * which comes back through the sink of the screen. */
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
 void
 gf_screen_init(struct gf_screen *screen, struct gf_clock *clock, struct gf_text_sink sink,
                bool is_terminal)
@@ -109,13 +114,15 @@ static void
 screen_log(void *context, const char *text, size_t size)
 {
     struct gf_screen *screen = context;
-    if (!screen->is_drawn) {
-        screen_write(screen, text, size);
-        return;
+    pthread_mutex_lock(&lock);
+    if (screen->is_drawn) {
+        screen_write(screen, "\r\033[K", 4);
     }
-    screen_write(screen, "\r\033[K", 4);
     screen_write(screen, text, size);
-    screen_draw(screen);
+    if (screen->is_drawn) {
+        screen_draw(screen);
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 struct gf_text_sink
@@ -127,11 +134,13 @@ gf_screen_sink(struct gf_screen *screen)
 void
 gf_screen_end(struct gf_screen *screen)
 {
+    pthread_mutex_lock(&lock);
     if (screen->is_drawn) {
         screen_write(screen, "\n", 1);
     }
     screen->is_drawn = false;
     screen->shown_us = GF_STATUS_UNKNOWN;
+    pthread_mutex_unlock(&lock);
 }
 
 static bool
@@ -253,8 +262,8 @@ status_log(const struct gf_screen *screen, const struct gf_status *status,
     gf_logger_write(screen->logger, GF_LEVEL_INFO, "status", fields, count);
 }
 
-void
-gf_status_show(struct gf_status *status, const struct gf_status_facts *facts)
+static void
+status_show(struct gf_status *status, const struct gf_status_facts *facts)
 {
     struct gf_screen *screen = status->screen;
     const int64_t now_us = screen->clock->monotonic_us(screen->clock);
@@ -276,6 +285,14 @@ gf_status_show(struct gf_status *status, const struct gf_status_facts *facts)
     } else if (screen->logger != NULL) {
         status_log(screen, status, facts, left_us);
     }
+}
+
+void
+gf_status_show(struct gf_status *status, const struct gf_status_facts *facts)
+{
+    pthread_mutex_lock(&lock);
+    status_show(status, facts);
+    pthread_mutex_unlock(&lock);
 }
 
 /* ---- long work ---- */
@@ -335,8 +352,8 @@ bar_log(const struct gf_screen *screen, const struct gf_bar *bar, int64_t done, 
     gf_logger_write(screen->logger, GF_LEVEL_INFO, "progress", fields, count);
 }
 
-void
-gf_bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total)
+static void
+bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total)
 {
     struct gf_screen *screen = bar->screen;
     const int64_t now_us = screen->clock->monotonic_us(screen->clock);
@@ -362,6 +379,14 @@ gf_bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total)
     } else if (screen->logger != NULL) {
         bar_log(screen, bar, done, total, left_us);
     }
+}
+
+void
+gf_bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total)
+{
+    pthread_mutex_lock(&lock);
+    bar_show(bar, what, done, total);
+    pthread_mutex_unlock(&lock);
 }
 
 void

@@ -13,7 +13,8 @@
 #define GF_SCREEN_TEXT_SIZE 256
 #define GF_STATUS_UNKNOWN   INT64_MIN
 
-/* The line at the bottom of the terminal. Not for several threads. */
+/* The line at the bottom of the terminal. Several threads may log, show and end it; a status or a
+ * bar is of one thread at a time. */
 struct gf_screen {
     struct gf_clock *clock;
     struct gf_text_sink sink;

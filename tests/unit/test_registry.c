@@ -60,8 +60,8 @@ serve_one(int client)
     server.failures -= server.failures > 0;
     const char *answer = server.answer;
     const size_t answer_size = server.answer_size;
-    pthread_mutex_unlock(&server.lock);
     if (answer == NULL) {
+        pthread_mutex_unlock(&server.lock);
         (void)recv(client, request, 1, 0); /* until the client gives up */
         return;
     }
@@ -78,6 +78,7 @@ serve_one(int client)
             sent += (size_t)now;
         }
     }
+    pthread_mutex_unlock(&server.lock);
 }
 
 static void *
@@ -108,6 +109,14 @@ static void
 answer(int status, const char *text)
 {
     answer_bytes(status, text, text == NULL ? 0 : strlen(text));
+}
+
+/* Of an answer that was given: the server's thread is done with it once it lets go of the lock. */
+static void
+answer_free(char *text)
+{
+    answer(404, "");
+    free(text);
 }
 
 static int
@@ -295,7 +304,7 @@ test_http_resolves(void **state)
     server.failures = 1;
     assert_int_equal(gf_registry_resolve(registry, TOPIC, 7, &error), GF_OK);
     assert_int_equal(server.requests, 2);
-    free(own);
+    answer_free(own);
     gf_registry_close(registry);
 }
 
@@ -325,7 +334,7 @@ test_http_refusals(void **state)
         assert_null(strstr(error.text, "cret"));
         assert_string_equal(gf_schemas_find(gf_registry_schemas(registry), TOPIC, index)->refusal,
                             error.text);
-        free(rows[index]);
+        answer_free(rows[index]);
     }
     static char huge[3 << 20]; /* the server's thread may still be at it when this ends */
     memset(huge, ' ', sizeof(huge));

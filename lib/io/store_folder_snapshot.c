@@ -192,6 +192,12 @@ folder_snapshot_stop(struct store_folder *folder)
 
 /* ---- the loop's side ---- */
 
+enum snapshot_when {
+    WHEN_ASKED, /* by a request: nothing has been folded yet */
+    WHEN_DUE,   /* or asked */
+    WHEN_CALLED
+};
+
 void
 folder_snapshot_plan(struct store_folder *folder, uint32_t shard)
 {
@@ -217,7 +223,8 @@ folder_snapshot_plan(struct store_folder *folder, uint32_t shard)
 
 /* Whether a snapshot is to be taken now, and for whom; the mutex is held. */
 static bool
-is_due(struct store_folder *folder, struct folder_shard *shard, const char *request, bool is_now)
+is_due(struct store_folder *folder, struct folder_shard *shard, const char *request,
+       enum snapshot_when when)
 {
     if (shard->is_waiting || shard->is_copying) {
         return false;
@@ -225,7 +232,8 @@ is_due(struct store_folder *folder, struct folder_shard *shard, const char *requ
     request_look(folder);
     const char *wanted = request != NULL ? request : folder->request;
     const bool is_asked = wanted[0] != '\0' && strcmp(wanted, shard->answered) != 0;
-    if (!is_now && !is_asked && wall_us(folder) < shard->due_us) {
+    const bool is_time = when == WHEN_DUE && wall_us(folder) >= shard->due_us;
+    if (when != WHEN_CALLED && !is_asked && !is_time) {
         return false;
     }
     memset(shard->request, 0, sizeof(shard->request));
@@ -273,11 +281,12 @@ copy_start(struct store_folder *folder, struct folder_shard *shard, struct gf_er
 
 static enum gf_rc
 snapshot_start(struct store_folder *folder, uint32_t index, struct gf_store *store,
-               const char *request, bool is_now, bool *is_started_out, struct gf_error *error)
+               const char *request, enum snapshot_when when, bool *is_started_out,
+               struct gf_error *error)
 {
     struct folder_shard *shard = &folder->shards[index];
     pthread_mutex_lock(&folder->mutex);
-    const bool due = is_due(folder, shard, request, is_now);
+    const bool due = is_due(folder, shard, request, when);
     pthread_mutex_unlock(&folder->mutex);
     *is_started_out = due;
     if (!due) {
@@ -303,7 +312,7 @@ folder_snapshot(struct gf_stores *stores, uint32_t shard, struct gf_store *store
 {
     struct store_folder *folder = (struct store_folder *)stores;
     assert(shard < GF_STORE_FOLDER_SHARDS_MAX);
-    if (folder->options.snapshots == NULL || folder->options.is_read_only || batch == 0) {
+    if (folder->options.snapshots == NULL || folder->options.is_read_only) {
         return GF_OK;
     }
     struct folder_shard *known = &folder->shards[shard];
@@ -319,7 +328,8 @@ folder_snapshot(struct gf_stores *stores, uint32_t shard, struct gf_store *store
     if (is_bad) {
         return GF_E_STATE;
     }
-    const enum gf_rc rc = snapshot_start(folder, shard, store, NULL, false, &is_started, error);
+    const enum gf_rc rc = snapshot_start(folder, shard, store, NULL,
+                                         batch == 0 ? WHEN_ASKED : WHEN_DUE, &is_started, error);
     return rc == GF_E_STATE ? rc : GF_OK;
 }
 
@@ -341,7 +351,7 @@ gf_store_folder_snapshot_now(struct gf_stores *stores, uint32_t shard, struct gf
             pthread_cond_wait(&folder->changed, &folder->mutex);
         }
         pthread_mutex_unlock(&folder->mutex);
-        rc = snapshot_start(folder, shard, store, request, true, &is_started, error);
+        rc = snapshot_start(folder, shard, store, request, WHEN_CALLED, &is_started, error);
     }
     if (rc != GF_OK) {
         return rc;

@@ -106,4 +106,16 @@ printf '\377\376\375\374' | dd of="$sst" bs=1 seek=$(($(stat -c %s "$sst") / 3))
 expect 65 state verify -c job.yaml
 shows out 'DAMAGED'
 shows err 'start their instance again'
+
+# ---- of a shard that has folded nothing ----
+config job.yaml thin thin.state
+rm -rf snapshots
+expect 0 simulate --to folder:thin --customers 1 --days 1 --seed 5 --interval 1h --partitions 4 --no-sync
+start
+until_seen event=shard_live 4
+expect 0 snapshot -c job.yaml --timeout 60
+is 'shards with a snapshot' "$(grep -c '^shard [0-3]: batch ' out)" 4
+kill -TERM $pid
+wait $pid
+is 'exit after a stop' $? 0
 done_testing

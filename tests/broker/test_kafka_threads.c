@@ -1,0 +1,127 @@
+/* Four loops in one process, with all that has threads beside them:  test_kafka_threads GRIDFOLD
+ *
+ * Snapshots are copied every second, stores are verified and restored, the process is stopped in
+ * the middle and starts again; at the end a replay gives what was written. `./dev tsan` runs this
+ * under ThreadSanitizer, which is what it is for. */
+#include <ftw.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kafka_site.h"
+
+#define WAIT_TRIES_MAX 600
+#define WAIT_STEP_MS   100
+#define POPULATION     "--customers 60 --days 4 --interval 1h --areas --headend 0.5"
+
+static struct site site, beside;
+
+static void
+wait_until_said(const struct test_program *program, const char *text)
+{
+    struct test_program running = *program;
+    for (int tries = 0; !test_file_has(site.log, text); tries++) {
+        if (tries == WAIT_TRIES_MAX || test_program_wait_ms(&running, WAIT_STEP_MS) != -1) {
+            test_file_show(site.log);
+            fail_msg("not said: %s", text);
+        }
+    }
+}
+
+static void
+stop(struct test_program *program)
+{
+    test_program_signal(program, SIGTERM);
+    const int code = test_program_wait(program);
+    if (code != 0) {
+        test_file_show(site.log);
+        fail_msg("exit code %d after SIGTERM", code);
+    }
+    site_said(&site, "event=stopped why=signal");
+}
+
+static int
+entry_remove(const char *path, const struct stat *about, int type, struct FTW *level)
+{
+    (void)about;
+    (void)type;
+    (void)level;
+    return remove(path);
+}
+
+static void
+store_lose(int shard)
+{
+    char path[300];
+    snprintf(path, sizeof(path), "%s/threads.state/shard-%04d", site_work, shard);
+    assert_int_equal(nftw(path, entry_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static void
+loops_are_stopped_and_looked_at(void **state)
+{
+    (void)state;
+    struct test_program program;
+    char config[600];
+    snprintf(config, sizeof(config),
+             "order: arrival\nbatch_records: 256\ncommit: {interval: 50ms, batches: 4}\n"
+             "sweep: {records: 2000}\nstages: {area: true, intake: true}\nthreads: 4\n"
+             "snapshot: {folder: %s/snapshots, interval: 1s}\n",
+             site_work);
+    site_make(&site, "threads", "", config);
+    beside = site;
+    snprintf(beside.log, sizeof(beside.log), "%s/beside.log", site_work);
+    site_create(&site);
+    char words[400];
+    snprintf(words, sizeof(words),
+             "simulate --seed 3 --start 2024-03-01 --truth %s/truth.ndjson " POPULATION, site_work);
+    site_expect(&site, 0, words);
+
+    site_start(&site, &program, "run");
+    wait_until_said(&program, "event=shard_live");
+    stop(&program); /* in the middle, or while shards still recover */
+
+    site_start(&site, &program, "run");
+    wait_until_said(&program, "event=snapshot_taken");
+    site_expect(&beside, 0, "state verify");
+    site_expect(&beside, 0, "snapshot --timeout 20");
+    site_expect(&beside, 0, "state verify --snapshots");
+    stop(&program);
+
+    store_lose(0);
+    store_lose(1);
+    site_start(&site, &program, "run");
+    wait_until_said(&program, "event=store_restored");
+    wait_until_said(&program, "event=snapshot_taken");
+    stop(&program);
+
+    site_expect(&site, 0, "run --exit-at-end");
+    site_expect(&site, 0, "replay --compare");
+    site_said(&site, "are what the fold gives, byte for byte");
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: test_kafka_threads GRIDFOLD\n");
+        return 64;
+    }
+    site_gridfold = argv[1];
+    const int verdict = site_begin();
+    if (verdict >= 0) {
+        return verdict;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loops_are_stopped_and_looked_at),
+    };
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    site_end(failed);
+    return failed;
+}

@@ -128,7 +128,7 @@ headline_print(const struct view *view)
 {
     const struct gf_difference *difference = view->difference;
     char where[POSITION_SIZE], time[GF_TIME_TEXT_SIZE] = "";
-    position_print(where, gf_topics[difference->topic].name, difference->shard,
+    position_print(where, gf_topics[difference->topic].name, difference->partition,
                    difference->record.offset);
     switch (difference->kind) {
     case GF_DIFFERENCE_RECORD:
@@ -139,7 +139,7 @@ headline_print(const struct view *view)
         break;
     case GF_DIFFERENCE_MISSING:
         printf("different: the inputs give a record of %s/%u that is not on the log",
-               gf_topics[difference->topic].name, difference->shard);
+               gf_topics[difference->topic].name, difference->partition);
         break;
     case GF_DIFFERENCE_DIGEST:
         printf("different: the journal's record of a batch");
@@ -345,7 +345,7 @@ difference_json(struct compare_report *report, const struct view *view)
     static const char *const kinds[] = {"RECORD", "MISSING", "EXTRA", "DIGEST"};
     const struct gf_difference *difference = view->difference;
     printf("{\"equal\":false,\"kind\":\"%s\",\"topic\":\"%s\",\"partition\":%u",
-           kinds[difference->kind], gf_topics[difference->topic].name, difference->shard);
+           kinds[difference->kind], gf_topics[difference->topic].name, difference->partition);
     if (difference->kind == GF_DIFFERENCE_RECORD || difference->kind == GF_DIFFERENCE_EXTRA) {
         printf(",\"offset\":%lld", (long long)difference->record.offset);
     }
@@ -400,12 +400,12 @@ compare_cuts_print(const struct gf_compare *compare)
         }
         if (start->from_batch == INT64_MAX) {
             fprintf(stderr, "%s/%u: retention has cut everything; nothing of it was compared\n",
-                    gf_topics[topic].name, compare->shard);
+                    gf_topics[topic].name, start->partition);
         } else {
             fprintf(stderr,
                     "%s/%u: retention has cut what is before offset %" PRId64
                     "; compared from batch %" PRId64 " on\n",
-                    gf_topics[topic].name, compare->shard, start->first, start->from_batch);
+                    gf_topics[topic].name, start->partition, start->first, start->from_batch);
         }
     }
 }

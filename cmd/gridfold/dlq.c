@@ -23,9 +23,9 @@ static int
 topic_take(const struct verb *verb, struct dlq *dlq, const char *name)
 {
     const int topic = gf_topic_find(name);
-    if (strcmp(name, "timer") != 0 && (topic < 0 || topic >= GF_TOPIC_INPUT_COUNT)) {
-        return verb_usage(verb, "%s is no input topic; `gridfold dlq list` shows which there are",
-                          name);
+    if (strcmp(name, "timer") != 0 && (topic < 0 || topic >= GF_TOPIC_READ_COUNT)) {
+        return verb_usage(
+            verb, "%s is no topic that is read; `gridfold dlq list` shows which there are", name);
     }
     dlq->topic = name;
     return 0;

@@ -242,6 +242,8 @@ letter_print(struct showing *showing, const struct gf_record *record,
     char where[POSITION_SIZE], original[POSITION_SIZE], time[GF_TIME_TEXT_SIZE];
     position_print(where, "dead.letters", record->partition, record->offset);
     original_print(original, letter);
+    enum gf_topic topic;
+    const bool is_replayable = dlq_is_replayable(letter, &topic);
     gf_time_print(record->timestamp, time);
     printf("%s: %s was refused by shard %d in batch %lld at shard time %s\n", where, original,
            letter->shard, (long long)letter->batch, time);
@@ -251,11 +253,13 @@ letter_print(struct showing *showing, const struct gf_record *record,
                ? "a timer is no record: nothing can be replayed; it is a fault of the operator's "
                  "arithmetic on this customer's state (`gridfold state get`), and a reason to "
                  "report it"
-               : remedy_text(letter->code));
+           : is_replayable ? remedy_text(letter->code)
+                           : "the stage before wrote it: nothing can be replayed; `gridfold tap` "
+                             "shows it, and what is behind it is in the records of its key");
     if (dlq_replayed_from(letter).size > 0) {
         printf("  it was replayed before, from %.*s, and refused again\n",
                GF_SPAN_PRINT(dlq_replayed_from(letter)));
-    } else if (letter->partition >= 0) {
+    } else if (is_replayable) {
         printf("  gridfold dlq replay -c CONFIG %s --dry-run\n", where);
     }
     gf_time_print(letter->timestamp, time);

@@ -30,7 +30,7 @@ struct replay {
     bool is_dry, is_again, is_all;
     struct letter *letters; /* by partition and offset */
     uint32_t count, reserved;
-    int64_t bytes, skipped; /* timers */
+    int64_t bytes, skipped; /* timers, and what a stage wrote for the next */
     enum gf_rc rc;
     struct gf_error *error;
     uint32_t done;
@@ -297,7 +297,7 @@ result_print(const struct replay *replay, uint32_t written)
     const uint32_t wanted = replay->count - passed;
     if (replay->dlq.as_json) {
         printf("{\"selected\":%u,\"replayed\":%u,\"dry_run\":%s,\"replayed_before\":%u,"
-               "\"timers\":%lld}\n",
+               "\"not_replayable\":%lld}\n",
                replay->count, written, replay->is_dry ? "true" : "false", replay->done,
                (long long)replay->skipped);
         return;
@@ -311,7 +311,8 @@ result_print(const struct replay *replay, uint32_t written)
         printf("%u were replayed before and are left alone; --again takes them too\n", passed);
     }
     if (replay->skipped > 0) {
-        printf("%lld are of timers, which are no records: they cannot be replayed\n",
+        printf("%lld are of timers or were written by a stage for the next: they cannot be "
+               "replayed\n",
                (long long)replay->skipped);
     }
 }

@@ -258,7 +258,7 @@ explain_run(const struct verb *verb, int argc, char **argv)
         return verb_usage(verb, "a dead letter is shown by `gridfold dlq show %s`", output.name);
     }
     if (!output.has_id &&
-        (output.topic < GF_TOPIC_INPUT_COUNT || output.topic == GF_TOPIC_JOURNAL)) {
+        (output.topic < GF_TOPIC_READ_COUNT || output.topic == GF_TOPIC_JOURNAL)) {
         return verb_usage(verb, "%s is no output; `gridfold tap` shows records of any topic",
                           output.name);
     }

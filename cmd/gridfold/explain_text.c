@@ -31,6 +31,10 @@ static const struct {
     {GF_TOPIC_DATA_QUALITY, "quality",
      "{rule}: {action} for {entity}, meter {meter_id}, interval of {interval_start}; "
      "{old_micro_kwh} became {new_micro_kwh}."},
+    {GF_TOPIC_AREA_BALANCE, "balance",
+     "{status}: in area {area_id} the transformer gave {total_micro_kwh} from {interval_start} on, "
+     "{customers} customers took {sum_micro_kwh}; residual {residual_micro_kwh}, version "
+     "{version}."},
 };
 
 #define OUTPUT_COUNT (sizeof(outputs) / sizeof(outputs[0]))
@@ -43,6 +47,16 @@ output_index(int32_t topic)
         i++;
     }
     return i;
+}
+
+/* The operator that made an output: data quality of a tariff is the tariff operator's. */
+static const char *
+logic_of(int32_t topic, const struct gf_explained *explained)
+{
+    const uint32_t output = output_index(topic);
+    return explained->entity == GF_ENTITY_TARIFF_AREA ? "tariff"
+           : output < OUTPUT_COUNT                    ? outputs[output].logic
+                                                      : "";
 }
 
 static const struct gf_field *
@@ -284,7 +298,7 @@ explained_print(struct explain_report *report, const struct gf_explained *explai
     const struct gf_record *record = report->record;
     const struct gf_type *type = gf_topics[record->topic].type;
     const uint32_t output = output_index(record->topic);
-    const char *logic = output < OUTPUT_COUNT ? outputs[output].logic : "";
+    const char *logic = logic_of(record->topic, explained);
     char where[POSITION_SIZE], time[GF_TIME_TEXT_SIZE];
     position_print(where, gf_topics[record->topic].name, record->partition, record->offset);
     gf_time_print(record->timestamp, time);
@@ -314,8 +328,7 @@ static void
 explained_json(struct explain_report *report, const struct gf_explained *explained)
 {
     struct gf_error error;
-    const uint32_t output = output_index(report->record->topic);
-    const char *logic = output < OUTPUT_COUNT ? outputs[output].logic : "";
+    const char *logic = logic_of(report->record->topic, explained);
     char time[GF_TIME_TEXT_SIZE];
     printf("{\"output\":");
     if (line_make(&report->line, report->record, &error) == GF_OK) {

@@ -36,6 +36,13 @@ static const struct text reasons[] = {
     {"RETURN_TO_BASE", "nothing asks for another price: back to the plan's"},
     {"PLAN_CHANGED", "a new version of the plan takes back what was announced"},
     {"KILL_SWITCH", "a KILL_SWITCH takes back what was announced"},
+    /* area.balance */
+    {"AREA_LOSS", "residual as a share of the total: the area lost more than is usual"},
+    {"AREA_GAIN",
+     "residual as a share of the total, downwards: customers took more than was given"},
+    {"AREA_INCOMPLETE", "share of the customers' time that values cover"},
+    {"AREA_NO_TOTAL", "values in the sum, but none of the transformer's meter"},
+    {"AREA_INEXACT", "values in the sum, some of which are not of this interval alone"},
     /* guard-rails */
     {"FLOOR", "the price may not be lower per kWh"},
     {"CAP", "the price may not be higher per kWh"},

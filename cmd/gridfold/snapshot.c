@@ -24,7 +24,7 @@ enum { OPTION_CONFIG, OPTION_SET, OPTION_TIMEOUT };
 
 struct taking {
     struct job job;
-    struct gf_stores *stores;
+    struct gf_stores *stores, *looks; /* for writing; to look beside a running instance */
     uint32_t *shards, shard_count;
     bool *is_asked;      /* for each: another process has it open, and has not answered yet */
     int64_t *batch_last; /* for each: its newest snapshot before */
@@ -70,6 +70,24 @@ shard_take(struct taking *taking, uint32_t shard, struct gf_error *error)
     return rc;
 }
 
+/* A running instance does not offer what has no state yet: nobody waits for that. */
+static bool
+shard_is_empty(struct taking *taking, uint32_t shard)
+{
+    struct gf_store *store = NULL;
+    struct gf_slice_meta metas[GF_SLICE_COUNT];
+    struct gf_error error;
+    bool is_empty = taking->looks->ops->open(taking->looks, shard, &store, &error) == GF_OK &&
+                    store->ops->metas(store, shard, metas, &error) == GF_OK;
+    for (uint32_t slice = 0; is_empty && slice < GF_SLICE_COUNT; slice++) {
+        is_empty = metas[slice].batch == 0;
+    }
+    if (store != NULL) {
+        store->ops->close(store);
+    }
+    return is_empty;
+}
+
 /* Takes what can be taken; how many shards another process must be asked for. */
 static enum gf_rc
 all_take(struct taking *taking, uint32_t *asked_out, struct gf_error *error)
@@ -79,7 +97,11 @@ all_take(struct taking *taking, uint32_t *asked_out, struct gf_error *error)
         struct gf_snapshot before = {0};
         gf_bar_show(&taking->job.bar, "snapshots", i, taking->shard_count);
         rc = shard_take(taking, taking->shards[i], error);
-        if (rc == GF_E_BUSY) {
+        if (rc == GF_E_BUSY && shard_is_empty(taking, taking->shards[i])) {
+            gf_screen_end(&taking->job.screen);
+            printf("shard %" PRIu32 ": no state yet\n", taking->shards[i]);
+            rc = GF_OK;
+        } else if (rc == GF_E_BUSY) {
             taking->is_asked[i] = true;
             taking->batch_last[i] =
                 newest_read(taking, taking->shards[i], &before) ? before.batch : 0;
@@ -162,6 +184,11 @@ taking_open(struct taking *taking, struct gf_error *error)
     if (rc == GF_OK) {
         rc = gf_store_folder_open(&options, &taking->stores, error);
     }
+    struct gf_store_folder_options look = job_store_options(&taking->job, true);
+    look.snapshots = NULL;
+    if (rc == GF_OK) {
+        rc = gf_store_folder_open(&look, &taking->looks, error);
+    }
     taking->is_asked = calloc(taking->shard_count + 1, sizeof(*taking->is_asked));
     taking->batch_last = calloc(taking->shard_count + 1, sizeof(*taking->batch_last));
     if (rc == GF_OK && (taking->is_asked == NULL || taking->batch_last == NULL)) {
@@ -225,6 +252,7 @@ snapshot_run(const struct verb *verb, int argc, char **argv)
     rc = taking_run(&taking, timeout_s * GF_US_PER_S, &error);
     gf_screen_end(&taking.job.screen);
     exit_code = rc == GF_OK ? 0 : verb_fail(verb, rc, &error);
+    gf_store_folder_close(taking.looks);
     gf_store_folder_close(taking.stores);
     free(taking.shards);
     free(taking.is_asked);

@@ -9,6 +9,7 @@
 
 #define WAIT_US         (200 * 1000)
 #define EMPTY_READS_MAX 150
+#define AWAIT_TRIES_MAX 10 /* 2 s for what is committed to be readable */
 
 /* One batch on its way through. */
 struct pass {
@@ -116,6 +117,34 @@ head_of(struct gf_compare *compare, enum gf_topic topic, const struct gf_record 
     return rc;
 }
 
+/* The same of a record that the journal tells of. Where an instance is running, that was written
+ * after the end was asked for, or is committed but for a moment not yet readable. */
+static enum gf_rc
+head_await(struct gf_compare *compare, enum gf_topic topic, const struct gf_record **out,
+           struct gf_error *error)
+{
+    struct gf_compare_cursor *cursor = &compare->cursors[topic];
+    struct gf_source *source = compare->source;
+    const uint32_t partition = partition_of(compare, topic);
+    enum gf_rc rc = head_of(compare, topic, out, error);
+    for (uint32_t tries = 0; rc == GF_OK && *out == NULL && tries < AWAIT_TRIES_MAX; tries++) {
+        int64_t first = 0, end = 0;
+        rc = source->ops->ends(source, topic, partition, &first, &end, error);
+        cursor->end = end > cursor->end ? end : cursor->end;
+        if (rc == GF_OK && cursor->at == cursor->end) {
+            cursor->record_at = 0;
+            rc = source->ops->read(
+                source, topic, partition, cursor->at, cursor->at + 1, (struct gf_duration){WAIT_US},
+                cursor->records, GF_COMPARE_READ_COUNT, &cursor->record_count, &cursor->at, error);
+            cursor->end = cursor->at > cursor->end ? cursor->at : cursor->end;
+        }
+        if (rc == GF_OK) {
+            rc = head_of(compare, topic, out, error);
+        }
+    }
+    return rc;
+}
+
 static void
 head_take(struct gf_compare *compare, enum gf_topic topic)
 {
@@ -179,9 +208,9 @@ gf_compare_open(struct gf_compare *compare, struct gf_source *source,
         if (!is_compared(compare, topic)) {
             continue;
         }
-        rc = source->ops->ends(source, (enum gf_topic)topic,
-                               partition_of(compare, (enum gf_topic)topic), &cursor->start.first,
-                               &cursor->end, error);
+        cursor->start.partition = partition_of(compare, (enum gf_topic)topic);
+        rc = source->ops->ends(source, (enum gf_topic)topic, cursor->start.partition,
+                               &cursor->start.first, &cursor->end, error);
         cursor->at = cursor->start.first;
         if (rc == GF_OK && cursor->start.first > 0) {
             rc = start_find(compare, (enum gf_topic)topic, error);
@@ -286,7 +315,7 @@ effect_compare(struct gf_compare *compare, struct pass *pass, const struct gf_ef
         effect_take(&pass->log_digest, effect);
         return GF_OK;
     }
-    enum gf_rc rc = head_of(compare, topic, &record, error);
+    enum gf_rc rc = head_await(compare, topic, &record, error);
     if (rc == GF_OK && record != NULL && !gf_compare_is_same(effect, record) &&
         is_second(&compare->cursors[topic], effect)) {
         pass->is_countable = false;
@@ -332,6 +361,7 @@ static void
 difference_show(struct gf_compare *compare, struct pass *pass)
 {
     pass->difference.shard = compare->shard;
+    pass->difference.partition = partition_of(compare, pass->difference.topic);
     if (compare->show != NULL) {
         compare->show(compare->context, &pass->difference);
     }

@@ -26,7 +26,7 @@ enum gf_agreement { GF_AGREEMENT_UNKNOWN, GF_AGREEMENT_YES, GF_AGREEMENT_NO };
 
 struct gf_difference {
     enum gf_difference_kind kind;
-    uint32_t shard;
+    uint32_t shard, partition; /* of the topic */
     enum gf_topic topic;
     const struct gf_effect *effect; /* of the refold; NULL: EXTRA, DIGEST */
     struct gf_record record;        /* of the log: RECORD, EXTRA */
@@ -37,6 +37,7 @@ struct gf_difference {
 
 /* Where the comparison of a topic's partition starts. */
 struct gf_compare_start {
+    uint32_t partition;
     int64_t first;      /* offset that is there; 0: from the beginning */
     int64_t from_batch; /* compared from this batch on */
 };

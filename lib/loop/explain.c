@@ -46,12 +46,14 @@ event_find(const struct gf_explain *explain, const struct gf_batch *batch, uint3
 }
 
 static const char *
-entity_describe(struct gf_shard *shard, struct gf_span key, char *text)
+entity_describe(struct gf_shard *shard, struct gf_span key, char *text,
+                enum gf_entity_kind *kind_out)
 {
-    static const enum gf_entity_kind kinds[] = {GF_ENTITY_CUSTOMER, GF_ENTITY_TARIFF_AREA};
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        const struct gf_entity *entity = gf_engine_find(shard->engine, kinds[i], key);
+    for (int kind = GF_ENTITY_NONE + 1; kind < GF_ENTITY_KIND_COUNT; kind++) {
+        const struct gf_entity *entity =
+            gf_engine_find(shard->engine, (enum gf_entity_kind)kind, key);
         if (entity != NULL) {
+            *kind_out = (enum gf_entity_kind)kind;
             gf_engine_describe(shard->engine, entity, text, GF_EXPLAIN_TEXT_SIZE);
             return text;
         }
@@ -128,13 +130,14 @@ batch_explain(void *context, struct gf_shard *shard, const struct gf_journal *re
     explained.event = is_advance ? NULL : &batch.events[index];
     explained.event_index = index;
     explained.shard_time_before = gf_engine_shard_time(shard->engine);
-    explained.before = entity_describe(shard, key, explain->text);
+    explained.before = entity_describe(shard, key, explain->text, &explained.entity);
     rc = gf_engine_fold(shard->engine, &step, false, &effects, error);
     if (rc != GF_OK) {
         return rc;
     }
     explained.shard_time_after = gf_engine_shard_time(shard->engine);
-    explained.after = entity_describe(shard, key, explain->text + GF_EXPLAIN_TEXT_SIZE);
+    explained.after =
+        entity_describe(shard, key, explain->text + GF_EXPLAIN_TEXT_SIZE, &explained.entity);
     explained.effect = effect_find(explain, &effects, &explained.is_same);
     explained.is_timer =
         is_advance || (explained.effect != NULL &&

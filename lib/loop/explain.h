@@ -18,6 +18,7 @@ struct gf_explained {
     bool is_same;                   /* key, time and bytes as on the log */
     bool is_timer;                  /* a timer made it, which the event (or wall time) let go off */
     struct gf_time shard_time_before, shard_time_after;
+    enum gf_entity_kind entity;          /* what the output is about; GF_ENTITY_NONE: not known */
     const char *before, *after;          /* JSON; NULL: the entity was not known */
     const struct gf_fold_config *config; /* in force then */
     uint64_t config_hash;

@@ -18,7 +18,8 @@ struct replay {
     struct gf_replay_totals totals;
     struct expected expected;
     int64_t batch_count;
-    bool is_over; /* the batch to stop at was reached */
+    int64_t journal_end; /* of all walks: an instance may be writing on; -1: not known yet */
+    bool is_over;        /* the batch to stop at was reached */
 };
 
 static enum gf_rc
@@ -35,6 +36,10 @@ journal_walk(struct replay *replay,
                      "shard %u: the journal starts at offset %" PRId64
                      ", not at 0: an exact replay needs all of it",
                      shard->options.shard, reader.first);
+    }
+    if (rc == GF_OK) {
+        replay->journal_end = replay->journal_end < 0 ? reader.end : replay->journal_end;
+        reader.end = replay->journal_end;
     }
     while (rc == GF_OK && !replay->is_over) {
         struct gf_journal record;
@@ -250,7 +255,7 @@ enum gf_rc
 gf_shard_replay_as(struct gf_shard *shard, const struct gf_replay_options *options,
                    struct gf_replay_totals *totals_out, struct gf_error *error)
 {
-    struct replay replay = {.shard = shard, .options = options};
+    struct replay replay = {.shard = shard, .options = options, .journal_end = -1};
     replay.totals.from = GF_TIME_NONE;
     replay.totals.to = GF_TIME_NONE;
     gf_engine_reset(shard->engine);

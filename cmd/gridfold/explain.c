@@ -1,4 +1,5 @@
 /* gridfold explain: one output, folded again from its inputs, with everything that decided it. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "io/memory_map.h"
 #include "io/scratch.h"
 #include "io/signals.h"
+#include "io/snapshot.h"
 #include "job.h"
 #include "loop/decode.h"
 #include "print.h"
@@ -128,9 +130,42 @@ output_find(struct job *job, struct output *output, struct gf_error *error)
 
 /* ---- explaining it ---- */
 
+/* Puts the newest snapshot from before the batch where the shard's scratch store will be; false
+ * where there is none that is whole. */
+static bool
+snapshot_take(const struct job *job, const char *scratch, const struct gf_lineage *lineage)
+{
+    const char *folder = job->config->snapshot.folder;
+    const uint32_t shard = (uint32_t)lineage->shard;
+    char path[GF_CONFIG_PATH_SIZE + 64];
+    struct gf_error error;
+    int64_t *batches = NULL, taken = 0;
+    uint32_t count = 0;
+    snprintf(path, sizeof(path), "%s/shard-%04" PRIu32, scratch, shard);
+    if (folder[0] == '\0' ||
+        gf_snapshot_batches(folder, shard, &batches, &count, &error) != GF_OK) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count && taken == 0; i++) {
+        if (batches[i] > 0 && batches[i] < lineage->batch) {
+            if (gf_snapshot_restore(folder, shard, batches[i], path, &error) == GF_OK) {
+                taken = batches[i];
+            } else {
+                gf_scratch_remove(path);
+            }
+        }
+    }
+    free(batches);
+    if (taken > 0) {
+        fprintf(stderr, "folding from the snapshot at batch %" PRId64 "\n", taken);
+    }
+    return taken > 0;
+}
+
 static enum gf_rc
-output_explain(struct job *job, const struct output *output, struct explain_report *report,
-               struct gf_arena *arena, char *text, struct gf_error *error)
+output_explain(struct job *job, const struct output *output, const char *scratch,
+               struct explain_report *report, struct gf_arena *arena, char *text,
+               struct gf_error *error)
 {
     struct gf_decoded decoded = {0};
     enum gf_rc rc =
@@ -157,6 +192,7 @@ output_explain(struct job *job, const struct output *output, struct explain_repo
     const struct gf_explain explain = {.record = &output->record,
                                        .lineage = lineage,
                                        .text = text,
+                                       .has_snapshot = snapshot_take(job, scratch, lineage),
                                        .progress = &progress,
                                        .show = explain_show,
                                        .context = report};
@@ -165,8 +201,8 @@ output_explain(struct job *job, const struct output *output, struct explain_repo
 }
 
 static enum gf_rc
-output_take(struct job *job, struct output *output, struct explain_report *report,
-            struct gf_error *error)
+output_take(struct job *job, struct output *output, const char *scratch,
+            struct explain_report *report, struct gf_error *error)
 {
     enum gf_rc rc = output_find(job, output, error);
     void *memory = rc == GF_OK ? gf_memory_reserve(ARENA_SIZE) : NULL;
@@ -176,7 +212,7 @@ output_take(struct job *job, struct output *output, struct explain_report *repor
     }
     if (rc == GF_OK) {
         struct gf_arena arena = gf_arena_of(memory, ARENA_SIZE);
-        rc = output_explain(job, output, report, &arena, text, error);
+        rc = output_explain(job, output, scratch, report, &arena, text, error);
     }
     if (rc == GF_OK && !report->is_same) {
         rc = gf_fail(error, GF_E_DIFFERENT,
@@ -209,7 +245,7 @@ explain_start(const struct verb *verb, const struct job_flags *flags, const char
     }
     struct explain_report report = {.as_json = as_json};
     if (rc == GF_OK) {
-        rc = output_take(&job, output, &report, &error);
+        rc = output_take(&job, output, scratch, &report, &error);
         gf_screen_end(&job.screen);
     }
     fflush(stdout);

@@ -148,6 +148,41 @@ batch_explain(void *context, struct gf_shard *shard, const struct gf_journal *re
     return GF_OK;
 }
 
+/* From a snapshot: what follows it is folded again as a recovery does. */
+static enum gf_rc
+snapshot_explain(struct gf_shard *shard, const struct gf_explain *explain, struct gf_error *error)
+{
+    const int64_t wanted = explain->lineage->batch;
+    int64_t first = 0;
+    enum gf_rc rc = gf_shard_start(shard, error);
+    while (rc == GF_OK) {
+        struct gf_journal record;
+        int64_t offset = 0;
+        bool found = false;
+        rc = gf_journal_next(&shard->following.reader, &record, &offset, &found, error);
+        if (rc == GF_OK && !found) {
+            rc = gf_fail(error, GF_E_NOT_FOUND, "shard %u: the journal has no batch %" PRId64,
+                         shard->options.shard, wanted);
+        }
+        if (rc != GF_OK) {
+            break;
+        }
+        const bool is_batch = record.kind == GF_JOURNAL_KIND_BATCH;
+        if (is_batch && record.batch == wanted) {
+            rc = shard_find_config(shard, (uint64_t)record.config_hash, error);
+            return rc == GF_OK ? batch_explain((void *)(uintptr_t)explain, shard, &record, error)
+                               : rc;
+        }
+        rc = shard_take_record(shard, &record, offset, error);
+        first = is_batch && first == 0 ? record.batch : first;
+        if (rc == GF_OK && is_batch && explain->progress != NULL) {
+            explain->progress->show(explain->progress->context, "replaying", record.batch - first,
+                                    wanted - first);
+        }
+    }
+    return rc;
+}
+
 enum gf_rc
 gf_shard_explain(struct gf_shard *shard, const struct gf_explain *explain, struct gf_error *error)
 {
@@ -158,5 +193,12 @@ gf_shard_explain(struct gf_shard *shard, const struct gf_explain *explain, struc
                                               .at_batch = batch_explain,
                                               .context = (void *)(uintptr_t)explain};
     struct gf_replay_totals totals;
+    if (explain->has_snapshot) {
+        const enum gf_rc rc = snapshot_explain(shard, explain, error);
+        if (rc == GF_OK || rc == GF_E_UNAVAILABLE ||
+            gf_shard_condemn(shard, error->text, error) != GF_OK) {
+            return rc;
+        }
+    }
     return gf_shard_replay_as(shard, &options, &totals, error);
 }

@@ -29,6 +29,9 @@ struct gf_explain {
     const struct gf_record *record;
     const struct gf_lineage *lineage;
     char *text; /* 2 * GF_EXPLAIN_TEXT_SIZE, the caller's */
+    /* The shard's store is a snapshot from before the batch, to go on from. Where that does not
+     * serve (other zone rules since, damage), it is condemned and batch 1 is gone on from. */
+    bool has_snapshot;
     const struct gf_progress *progress;
     /* Called once; all of `explained` lives during the call. */
     void (*show)(void *context, const struct gf_explained *explained);
@@ -38,9 +41,9 @@ struct gf_explain {
 /* The lineage of a decoded output; NULL where its topic has none. */
 const struct gf_lineage *gf_lineage_of(enum gf_topic topic, const void *body);
 
-/* On the shard of the lineage, over an empty store. Errors: those of gf_shard_replay_as (the refold
- * must have agreed with the journal so far); GF_E_DAMAGED (the lineage names no record of its
- * batch: the output was altered). */
+/* On the shard of the lineage, over an empty store or a snapshot. Errors: those of
+ * gf_shard_replay_as (the refold must have agreed with the journal so far); GF_E_DAMAGED (the
+ * lineage names no record of its batch: the output was altered). */
 GF_MUST_USE enum gf_rc gf_shard_explain(struct gf_shard *shard, const struct gf_explain *explain,
                                         struct gf_error *error);
 

@@ -23,7 +23,7 @@
 #define CUSTOMER       "C00000045"
 #define PAYMENT_ID     "mended-payment"
 #define POPULATION                                                                                 \
-    "simulate --customers 8 --days 8 --seed 3 --interval 1h --start 2024-03-01 --areas"
+    "simulate --customers 6 --days 5 --seed 3 --interval 1h --start 2024-03-01 --areas"
 
 static struct {
     struct site site;
@@ -107,26 +107,13 @@ wait_for(struct site *site, const char *words, const char *text)
     fail_msg("%s never said: %s", words, text);
 }
 
-/* The first word of what was said that starts with `start`. */
 static void
-word_find(const struct site *site, const char *start, char *out, size_t size)
+text_read(const struct site *site, char *out, size_t size)
 {
-    char line[4096];
     FILE *file = fopen(site->log, "r");
-    const char *found = NULL;
     assert_non_null(file);
-    while (found == NULL && fgets(line, sizeof(line), file) != NULL) {
-        found = strstr(line, start);
-    }
+    out[fread(out, 1, size - 1, file)] = '\0';
     assert_int_equal(fclose(file), 0);
-    if (found == NULL) {
-        test_file_show(site->log);
-        fail_msg("%s: no %s", site->name, start);
-    }
-    const size_t length = strcspn(found, " ,\n");
-    assert_true(length < size);
-    memcpy(out, found, length);
-    out[length] = '\0';
 }
 
 /* The number behind `name` in what was said. */
@@ -134,13 +121,21 @@ static long
 number_find(const struct site *site, const char *name)
 {
     static char text[65536];
-    FILE *file = fopen(site->log, "r");
-    assert_non_null(file);
-    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-    assert_int_equal(fclose(file), 0);
+    text_read(site, text, sizeof(text));
     const char *found = strstr(text, name);
     assert_non_null(found);
     return strtol(found + strlen(name), NULL, 10);
+}
+
+/* The first word of what was said that starts with `start`. */
+static void
+word_find(const struct site *site, const char *start, char *out, size_t size)
+{
+    static char text[65536];
+    text_read(site, text, sizeof(text));
+    const char *found = strstr(text, start);
+    assert_non_null(found);
+    snprintf(out, size, "%.*s", (int)strcspn(found, " ,\n"), found);
 }
 
 /* The site of the running instance, with a log of its own for what is called beside it. */
@@ -152,7 +147,8 @@ beside(const char *name)
     return site;
 }
 
-/* Explained by its id and by its place: the words name the input, the operator and the reasons. */
+/* Explained by its place, and one by its id: the words name the input, the operator and the
+ * reasons. */
 static void
 expect_explained(struct site *site, enum gf_topic topic, const struct topic_record *record,
                  const char *logic)
@@ -168,9 +164,11 @@ expect_explained(struct site *site, enum gf_topic topic, const struct topic_reco
     }
     snprintf(place, sizeof(place), "%s/%u/%lld", gf_topics[topic].name, record->partition,
              (long long)record->offset);
-    snprintf(words, sizeof(words), "explain %s", id);
-    site_expect(site, 0, words);
-    site_said(site, place);
+    if (topic == GF_TOPIC_TARIFF_ADJUSTMENTS) {
+        snprintf(words, sizeof(words), "explain %s", id);
+        site_expect(site, 0, words);
+        site_said(site, place);
+    }
     snprintf(words, sizeof(words), "explain %s", place);
     site_expect(site, 0, words);
     site_said(site, place);
@@ -185,6 +183,25 @@ expect_explained(struct site *site, enum gf_topic topic, const struct topic_reco
     snprintf(input, sizeof(input), "  %.*s/%d/%lld, key ", GF_SPAN_PRINT(range->topic),
              range->partition, (long long)range->from);
     site_said(site, input);
+}
+
+/* The same comes out from a snapshot as from batch 1. */
+static void
+expect_same_from_snapshot(struct site *site, enum gf_topic topic, const struct topic_record *record)
+{
+    static const char *const ends[] = {" --set snapshot.folder=nowhere.snaps", ""};
+    static char said[2][65536];
+    for (int i = 0; i < 2; i++) {
+        char words[200];
+        snprintf(words, sizeof(words), "explain --json %s/%u/%lld%s", gf_topics[topic].name,
+                 record->partition, (long long)record->offset, ends[i]);
+        site_expect(site, 0, words);
+        assert_int_equal(test_file_has(site->log, "folding from the snapshot at batch "), i == 1);
+        text_read(site, said[i], sizeof(said[i]));
+        assert_non_null(strstr(said[i], "{\"output\":"));
+    }
+    /* What goes to standard error is not the same. */
+    assert_string_equal(strstr(said[0], "{\"output\":"), strstr(said[1], "{\"output\":"));
 }
 
 /* A record like the last of the topic, but for its last byte, behind it. */
@@ -214,6 +231,12 @@ compare_is_equal_while_it_writes(void **state)
     struct site site = beside("compare");
     struct test_program feed;
     site_feed(&site, world.input, "--until 2024-04-10");
+    while (!test_file_has(world.site.log, "event=shard_live")) {
+        assert_int_equal(test_program_wait_ms(&world.run, 100), -1);
+    }
+    site_expect(&site, 0, "replay --compare");
+    site_expect(&site, 66, "snapshot list");
+    site_expect(&site, 0, "snapshot --timeout 30");
     site_feed_start(&site, &feed, world.input, "--from 2024-04-10 --rate 40000");
     int compared = 0, code;
     do {
@@ -234,18 +257,18 @@ dead_letters_are_listed_shown_and_replayed_once(void **state)
     static const uint8_t garbage[] = {0, 0, 0, 0, 9, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
     char letter[100], words[300];
     const uint32_t home = gf_partition_of(gf_span_text(CUSTOMER), SITE_PARTITIONS);
-    send_one(&site, &(struct sending){.topic = GF_TOPIC_METER_READINGS,
-                                      .partition = home,
-                                      .timestamp_ms = INT64_C(1714600800000),
-                                      .key = CUSTOMER,
-                                      .key_size = strlen(CUSTOMER),
-                                      .value = garbage,
-                                      .value_size = sizeof(garbage),
-                                      .header = "from-the-test"});
+    const struct sending bad = {GF_TOPIC_METER_READINGS,
+                                home,
+                                INT64_C(1714600800000),
+                                CUSTOMER,
+                                garbage,
+                                strlen(CUSTOMER),
+                                sizeof(garbage),
+                                "from-the-test"};
+    send_one(&site, &bad);
     payment_send(PAYMENT_ID, true);
-    wait_for(&site, "dlq list", "2 dead letters");
-    site_said(&site, "         1  BAD_DATA        meter.readings");
-    site_said(&site, "         1  MISPLACED       billing.payments");
+    wait_for(&site, "dlq list", "         1  BAD_DATA        meter.readings");
+    wait_for(&site, "dlq list", "         1  MISPLACED       billing.payments");
 
     /* One is shown, by its own place and by that of the original, with its bytes. */
     site_expect(&site, 0, "dlq list --code BAD_DATA");
@@ -253,7 +276,6 @@ dead_letters_are_listed_shown_and_replayed_once(void **state)
     snprintf(words, sizeof(words), "dlq show %s", letter);
     site_expect(&site, 0, words);
     site_said(&site, "BAD_DATA: ");
-    site_said(&site, "mend the producer");
     site_said(&site, "11 bytes");
     site_said(&site, "00000000 09ffffff ffff7f");
     site_said(&site, "trace: from-the-test");
@@ -261,7 +283,6 @@ dead_letters_are_listed_shown_and_replayed_once(void **state)
     snprintf(words, sizeof(words), "dlq show %s", letter);
     site_expect(&site, 0, words);
     site_said(&site, "00000000 09ffffff ffff7f");
-    site_expect(&site, 66, "dlq show dead.letters/0/99999");
 
     /* One is mended by its replay: once, however often it is asked for. */
     site_expect(&site, 0, "dlq list --code MISPLACED");
@@ -283,9 +304,9 @@ dead_letters_are_listed_shown_and_replayed_once(void **state)
     site_said(&site, "1 were replayed before and are left alone");
 
     /* The other is no better than before: it comes back, and says so. */
-    site_expect(&site, 0, "dlq replay --all");
+    site_expect(&site, 0, "dlq replay --code BAD_DATA");
     site_said(&site, "1 dead letters were replayed");
-    wait_for(&site, "dlq list", "3 dead letters");
+    wait_for(&site, "dlq list --code BAD_DATA", "2 dead letters");
     site_said(&site, "(replayed before)");
     site_expect(&site, 0, "state get " CUSTOMER);
     site_said(&site, more);
@@ -317,7 +338,6 @@ state_and_snapshots_are_read_and_verified(void **state)
     site_said(&site, "{\"entity\": \"" CUSTOMER "\"");
     site_expect(&site, 66, "state get nobody");
     site_said(&site, "nobody is not known");
-    site_expect(&site, 66, "snapshot list");
     site_expect(&site, 0, "snapshot --timeout 30");
     site_said(&site, "shard 3: batch ");
     site_expect(&site, 0, "snapshot list --verify");
@@ -337,7 +357,7 @@ each_kind_of_output_is_explained(void **state)
         {GF_TOPIC_TARIFF_ADJUSTMENTS, "tariff", "the plan's price is"},
         {GF_TOPIC_ARREARS_ALERTS, "arrears", "is overdue; grade"},
         {GF_TOPIC_FRAUD_FLAGS, "fraud", ", severity "},
-        {GF_TOPIC_DATA_QUALITY, "quality", "at meter"},
+        {GF_TOPIC_DATA_QUALITY, "quality", " for "},
     };
     struct site site = beside("explain");
     struct topic_records outputs[GF_TOPIC_COUNT];
@@ -347,14 +367,12 @@ each_kind_of_output_is_explained(void **state)
         assert_true(records->count > 0);
         expect_explained(&site, kinds[i].topic, &records->items[records->count / 2],
                          kinds[i].logic);
-        if (kinds[i].topic != GF_TOPIC_DATA_QUALITY) {
-            site_said(&site, kinds[i].words);
-        }
+        site_said(&site, kinds[i].words);
+        expect_same_from_snapshot(&site, kinds[i].topic, &records->items[records->count - 1]);
     }
     topic_records_free(outputs);
     site_expect(&site, 66, "explain 00000000000000000000000000000000");
     site_said(&site, "no output has the id");
-    site_expect(&site, 64, "explain internal.readings/0/0");
 }
 
 /* One claim of each shard, by the one instance: nobody has taken anything from it. */
@@ -368,7 +386,6 @@ the_instance_has_noticed_nothing(void **state)
     test_program_signal(&world.run, SIGTERM);
     assert_int_equal(test_program_wait(&world.run), 0);
     assert_false(test_file_has(world.site.log, "level=warn"));
-    assert_false(test_file_has(world.site.log, "level=error"));
     site_read(&world.site, outputs);
     history_make(&outputs[GF_TOPIC_JOURNAL], &history);
     history_expect_swept(&history);
@@ -419,7 +436,9 @@ stages_are_explained_and_compared(void **state)
         assert_true(prices->count > 0);
         expect_explained(&site, GF_TOPIC_TARIFF_ADJUSTMENTS, &prices->items[prices->count / 2],
                          "tariff");
-        site_expect(&site, 0, "replay --compare");
+        if (i == 0) { /* of three stages: test_kafka_stages */
+            site_expect(&site, 0, "replay --compare");
+        }
         output_tamper(&site, GF_TOPIC_AREA_BALANCE, balances);
         site_expect(&site, 1, "replay --compare");
         snprintf(more, sizeof(more), "different: area.balance/%u/",

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "codec/records.h"
 #include "io/kafka_client.h"
@@ -56,6 +57,14 @@ on_error(rd_kafka_t *handle, int code, const char *text, void *opaque)
     on_log(handle, 4, "ERROR", text);
 }
 
+static int
+on_close(int socket, void *opaque)
+{
+    struct gf_kafka_client *const client = opaque;
+    client->connections_closed++;
+    return close(socket);
+}
+
 enum gf_rc
 gf_kafka_client_open(struct gf_kafka_client *client, const struct gf_kafka_config *config,
                      enum gf_kafka_role role, rd_kafka_conf_t *conf, struct gf_error *error)
@@ -66,6 +75,7 @@ gf_kafka_client_open(struct gf_kafka_client *client, const struct gf_kafka_confi
     rd_kafka_conf_set_opaque(conf, client);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_closesocket_cb(conf, on_close);
 
     const bool reads = role == GF_KAFKA_READ_COMMITTED || role == GF_KAFKA_READ_UNCOMMITTED;
     char text[256] = "";

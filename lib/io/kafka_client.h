@@ -22,7 +22,8 @@ struct gf_kafka_client {
     int64_t down_since_us; /* monotonic; 0: reachable as far as is known */
     int64_t trouble_us;    /* monotonic: when librdkafka told of an error last; 0: never */
     rd_kafka_resp_err_t last_code;
-    char last_text[200]; /* of the newest error that librdkafka told of */
+    char last_text[200];                 /* of the newest error that librdkafka told of */
+    _Atomic uint64_t connections_closed; /* so far; counted by librdkafka's threads */
 };
 
 /* Takes `conf`, whether it works or not. Connects in the background: no error tells of brokers that

@@ -4,6 +4,7 @@
 
 #include "io/kafka_producer.h"
 #include "io/kafka_sink.h"
+#include "loop/fault.h"
 
 #define CALL_TIMEOUT_MS 10000
 #define RETRY_WAIT_MS   50
@@ -20,7 +21,9 @@ struct kafka_sink {
     struct gf_kafka_producer producer;
     rd_kafka_consumer_group_metadata_t *group; /* NULL: no offsets are sent */
     enum sink_state state;
-    bool is_fenced; /* the offsets of this transaction were accepted with its fence */
+    bool is_fenced;         /* the offsets of this transaction were accepted with its fence */
+    uint64_t closed_before; /* connections that were closed before this transaction */
+    bool must_renew;        /* a request of the last transaction may still be under way */
 };
 
 static struct kafka_sink *
@@ -129,6 +132,20 @@ sink_fail(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what,
     return sink_break(self, rc);
 }
 
+/* librdkafka repeats a request whose connection is lost, and tells nobody. The broker may come to
+ * the first one after the answer to the second: an EndTxn that arrives in the midst of the next
+ * transaction ends that one, with a part of its records, since all transactions of a producer have
+ * one epoch (KIP-890 tells of this; brokers mend it for newer clients). Nothing but a new epoch
+ * keeps such a request out. A connection that lives has answered all that it was asked, in order.
+ */
+static void
+transaction_ended(struct kafka_sink *self)
+{
+    self->state = SINK_IDLE;
+    self->must_renew =
+        self->must_renew || self->producer.client.connections_closed != self->closed_before;
+}
+
 static enum gf_rc
 transaction_abort(struct kafka_sink *self, struct gf_error *error)
 {
@@ -137,7 +154,7 @@ transaction_abort(struct kafka_sink *self, struct gf_error *error)
     if (failure != NULL) {
         return sink_fail(self, failure, "abort", error);
     }
-    self->state = SINK_IDLE;
+    transaction_ended(self);
     return GF_OK;
 }
 
@@ -178,6 +195,13 @@ sink_begin(struct gf_sink *sink, struct gf_error *error)
     struct kafka_sink *const self = kafka_sink_of(sink);
     assert(self->state == SINK_IDLE);
     gf_kafka_client_serve(&self->producer.client);
+    if (self->must_renew && GF_RULE(RENEW)) {
+        return gf_fail(error, sink_break(self, GF_E_UNKNOWN_OUTCOME),
+                       "Kafka transaction of '%s': a connection was lost in the last one, of which "
+                       "a request may still arrive; a new epoch keeps it out",
+                       self->config->transactional_id);
+    }
+    self->closed_before = self->producer.client.connections_closed;
     rd_kafka_error_t *const failure = rd_kafka_begin_transaction(self->producer.client.handle);
     if (failure != NULL) {
         return sink_fail(self, failure, "begin", error);
@@ -300,7 +324,7 @@ sink_commit(struct gf_sink *sink, struct gf_error *error)
     if (failure != NULL) {
         return sink_settle(self, failure, "commit", error);
     }
-    self->state = SINK_IDLE;
+    transaction_ended(self);
     return GF_OK;
 }
 

@@ -52,6 +52,8 @@ enum gf_point {
     X(END_AFTER_STORE, 12, "end-after-store")  /* R12: the journal's end is asked for after the    \
                                                   assignment, with the store chosen */             \
     X(MARK, 20, "mark") /* R20: a store that the journal does not reach is refused */              \
+    X(RENEW, 21,                                                                                   \
+      "renew") /* R21: a connection lost in a transaction: the next one has a new epoch */         \
     X(SLICE_CHECK, 31,                                                                             \
       "slice-check") /* not of the model: a slice is used only if its digest says so */
 

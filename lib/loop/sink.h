@@ -6,7 +6,8 @@
  * kept: offsets sent before everything is flushed would let a stale owner's outputs land after its
  * successor has started. A commit is durable when it returns GF_OK. What a call returns otherwise
  * decides what happens next: GF_E_TXN: nothing was committed and nothing is open any more (append
- * and flush: abort first); GF_E_UNKNOWN_OUTCOME: close the sink, open a new one, recover;
+ * and flush: abort first); GF_E_UNKNOWN_OUTCOME: close the sink, open a new one, recover (begin:
+ * a request of the last commit may still be under way, and would end the next one half-way);
  * GF_E_FENCED: a newer holder of this transactional id is there (or the broker ended the
  * transaction by its timeout): close the sink. */
 #ifndef GF_LOOP_SINK_H

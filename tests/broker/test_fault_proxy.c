@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "cluster.h"
+#include "io/kafka_sink.h"
 #include "txn_client.h"
 
 static struct test_cluster cluster;
@@ -171,6 +172,90 @@ a_late_commit_of_a_replaced_client_is_refused(void **state)
     expect_values("late", true, "b");
 }
 
+static void
+wait_values(const char *topic, const char *expected)
+{
+    char values[256] = "";
+    for (int tries = 0; tries < 500 && strcmp(values, expected) != 0; tries++) {
+        txn_read(cluster.addresses, topic, true, values, sizeof(values));
+    }
+    assert_string_equal(values, expected);
+}
+
+/* One EndTxn is lost from sight; librdkafka sends another one by itself, and that is answered. */
+static int
+commit_held(void)
+{
+    return fault_proxy_set(
+        cluster.proxy,
+        &(struct fault_rule){.kind = FAULT_HOLD_REQUEST, .api = FAULT_END_TXN, .count = 1});
+}
+
+/* Worse than any loss: the first of two requests for one commit arrives when the next transaction
+ * is under way, and commits what is there of it. Nobody asked for that. */
+static void
+a_late_commit_ends_the_next_transaction_of_its_client(void **state)
+{
+    (void)state;
+    rd_kafka_t *const client = client_in_transaction("torn");
+    const int rule = commit_held();
+    txn_commit(client);
+    txn_begin(client);
+    txn_produce(client, "torn", "b");
+    txn_flush(client);
+    expect_values("torn", true, "a");
+    fault_proxy_lift(cluster.proxy, rule);
+    wait_values("torn", "a b");
+    txn_client_free(client);
+}
+
+static void
+sink_append(struct gf_sink *sink, const char *value)
+{
+    struct gf_error error = {{0}};
+    const struct gf_output output = {.topic = GF_TOPIC_FRAUD_FLAGS,
+                                     .timestamp = {1700000000000000},
+                                     .body = {(const uint8_t *)value, (uint32_t)strlen(value)}};
+    assert_int_equal(sink->ops->begin(sink, &error), GF_OK);
+    assert_int_equal(sink->ops->append(sink, &output, &error), GF_OK);
+    assert_int_equal(sink->ops->flush(sink, &error), GF_OK);
+}
+
+/* So the sink takes a new epoch after a connection was lost in a transaction: rule 21. */
+static void
+the_sink_keeps_a_late_commit_out(void **state)
+{
+    (void)state;
+    static const struct gf_kafka_property properties[] = {{"socket.timeout.ms", "2000"}};
+    test_cluster_topic_make(&cluster, "whole.fraud.flags", 1);
+    const struct gf_kafka_config kafka = {.brokers = cluster.proxied,
+                                          .topic_prefix = "whole.",
+                                          .properties = properties,
+                                          .property_count = 1};
+    static const uint32_t schema_ids[GF_TOPIC_COUNT] = {[GF_TOPIC_FRAUD_FLAGS] = 1};
+    const struct gf_kafka_sink_config config = {
+        .kafka = &kafka, .transactional_id = "whole", .schema_ids = schema_ids};
+    struct gf_error error = {{0}};
+    struct gf_sink *sink = NULL;
+    assert_int_equal(gf_kafka_sink_open(&config, &sink, &error), GF_OK);
+    sink_append(sink, "a");
+    const int rule = commit_held();
+    assert_int_equal(sink->ops->commit(sink, &error), GF_OK);
+    assert_int_equal(fault_proxy_hits(cluster.proxy, rule), 1);
+    assert_int_equal(sink->ops->begin(sink, &error), GF_E_UNKNOWN_OUTCOME);
+    sink->ops->close(sink);
+
+    assert_int_equal(gf_kafka_sink_open(&config, &sink, &error), GF_OK);
+    sink_append(sink, "b");
+    fault_proxy_lift(cluster.proxy, rule);
+    expect_values("whole.fraud.flags", true, "a");
+    assert_int_equal(sink->ops->abort(sink, &error), GF_OK);
+    sink_append(sink, "c");
+    assert_int_equal(sink->ops->commit(sink, &error), GF_OK);
+    wait_values("whole.fraud.flags", "a c");
+    sink->ops->close(sink);
+}
+
 /* What a client had sent when it went away still arrives. */
 static void
 a_commit_arrives_after_its_client_is_gone(void **state)
@@ -183,11 +268,7 @@ a_commit_arrives_after_its_client_is_gone(void **state)
     txn_client_free(client);
     expect_values("gone", true, "");
     fault_proxy_lift(cluster.proxy, rule);
-    char values[256] = "";
-    for (int tries = 0; tries < 500 && strcmp(values, "a") != 0; tries++) {
-        txn_read(cluster.addresses, "gone", true, values, sizeof(values));
-    }
-    assert_string_equal(values, "a");
+    wait_values("gone", "a");
 }
 
 static void
@@ -331,6 +412,8 @@ main(void)
         cmocka_unit_test_teardown(a_commit_is_held_and_released, lift_all),
         cmocka_unit_test_teardown(a_reply_is_held_and_released, lift_all),
         cmocka_unit_test_teardown(a_late_commit_of_a_replaced_client_is_refused, lift_all),
+        cmocka_unit_test_teardown(a_late_commit_ends_the_next_transaction_of_its_client, lift_all),
+        cmocka_unit_test_teardown(the_sink_keeps_a_late_commit_out, lift_all),
         cmocka_unit_test_teardown(a_commit_arrives_after_its_client_is_gone, lift_all),
         cmocka_unit_test_teardown(a_batch_that_arrives_twice_is_written_once, lift_all),
         cmocka_unit_test_teardown(the_request_that_was_meant_is_hit, lift_all),

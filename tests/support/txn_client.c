@@ -9,6 +9,7 @@
 
 #include "txn_client.h"
 
+#define FRAME_SIZE 5 /* of a value with a schema id */
 #define TIMEOUT_MS 30000
 
 static void
@@ -169,9 +170,11 @@ txn_read(const char *addresses, const char *topic, bool is_committed, char *out,
         assert_non_null(message);
         is_end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            const char *const payload = message->payload;
+            const int frame = message->len >= FRAME_SIZE && payload[0] == 0 ? FRAME_SIZE : 0;
             const int count =
                 snprintf(out + length, size - length, "%s%.*s", length == 0 ? "" : " ",
-                         (int)message->len, (const char *)message->payload);
+                         (int)message->len - frame, payload + frame);
             length += (size_t)count;
             assert_true(length < size);
         }

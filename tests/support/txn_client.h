@@ -29,7 +29,7 @@ struct txn_result txn_try_init(rd_kafka_t *client, int timeout_ms);
 struct txn_result txn_try_commit(rd_kafka_t *client, int timeout_ms);
 
 /* The values in partition 0 from its start to its end, as "a b c". The end is that of the isolation
- * level: with an open transaction, committed values stop before it. */
+ * level: with an open transaction, committed values stop before it. A schema id is left out. */
 void txn_read(const char *addresses, const char *topic, bool is_committed, char *out, size_t size);
 
 #endif

@@ -197,7 +197,7 @@ group_conf(const struct gf_kafka_group_config *config, rd_kafka_conf_t *conf,
     const int64_t session_ms = config->session_timeout.us == 0 ? SESSION_TIMEOUT_MS_DEFAULT
                                                                : config->session_timeout.us / 1000;
     const int64_t heartbeat_ms =
-        session_ms / 3 < HEARTBEAT_MS_MAX ? session_ms / 3 : HEARTBEAT_MS_MAX;
+        session_ms / 6 < HEARTBEAT_MS_MAX ? session_ms / 6 : HEARTBEAT_MS_MAX;
     const int64_t poll_ms = session_ms > POLL_INTERVAL_MS_MIN ? session_ms : POLL_INTERVAL_MS_MIN;
     enum gf_rc rc = gf_kafka_conf_set(conf, "group.id", config->group, error);
     if (rc == GF_OK) {

@@ -19,8 +19,8 @@ struct source_partition {
 struct source_topic {
     rd_kafka_topic_t *handle;
     struct source_partition **partitions;
-    uint32_t count;
-    bool is_known; /* the fetching handle knows who leads its partitions */
+    uint32_t count;           /* of `partitions` */
+    uint32_t partition_count; /* on the cluster, when it was first asked; 0: not yet */
 };
 
 struct kafka_source {
@@ -69,13 +69,13 @@ topic_known(struct kafka_source *self, enum gf_topic topic, struct source_topic 
             struct gf_error *error)
 {
     enum gf_rc rc = topic_at(self, topic, out, error);
-    if (rc != GF_OK || (*out)->is_known) {
+    if (rc != GF_OK || (*out)->partition_count > 0) {
         return rc;
     }
     const struct rd_kafka_metadata *metadata = NULL;
     rc = gf_kafka_metadata(&self->committed, (*out)->handle, &metadata, error);
     if (rc == GF_OK) {
-        (*out)->is_known = true;
+        (*out)->partition_count = (uint32_t)metadata->topics[0].partition_cnt;
         rd_kafka_metadata_destroy(metadata);
     }
     return rc;
@@ -311,20 +311,12 @@ static enum gf_rc
 source_partitions(struct gf_source *source, enum gf_topic topic, uint32_t *count_out,
                   struct gf_error *error)
 {
-    struct kafka_source *const self = kafka_source_of(source);
     struct source_topic *entry = NULL;
-    enum gf_rc rc = topic_at(self, topic, &entry, error);
-    if (rc != GF_OK) {
-        return rc;
+    const enum gf_rc rc = topic_known(kafka_source_of(source), topic, &entry, error);
+    if (rc == GF_OK) {
+        *count_out = entry->partition_count;
     }
-    const struct rd_kafka_metadata *metadata = NULL;
-    rc = gf_kafka_metadata(&self->committed, entry->handle, &metadata, error);
-    if (rc != GF_OK) {
-        return rc;
-    }
-    *count_out = (uint32_t)metadata->topics[0].partition_cnt;
-    rd_kafka_metadata_destroy(metadata);
-    return GF_OK;
+    return rc;
 }
 
 static enum gf_rc

@@ -1,12 +1,14 @@
 /* Who owns which shard, in the order of architecture section 4. Each step is a function here, but
  * for 5 (commit.c) and 6 (live.c: sweeps come after the acknowledgement).
  *
- *   1 start          live_open
- *   2 assignment     assigned
- *   3 take-over      member_start: store, then the journal's end; held_up: a dead owner's
- * transaction 4 recovery       live_take_over: the journal, folded again, a piece at a time 7
- * refused        live_set_back 8 unknown        live_set_back, then 1 9 revoked, lost  live_hear:
- * nothing is open when the group is heard
+ * 1 start: live_open.
+ * 2 assignment: assigned.
+ * 3 take-over: member_start (the store, then the journal's end); held_up (a dead owner's
+ *   transaction is ended).
+ * 4 recovery: live_take_over (the journal, folded again, a piece at a time).
+ * 7 refused: live_set_back.
+ * 8 unknown: live_set_back, then 1.
+ * 9 revoked, lost: live_hear (nothing is open when the group is heard).
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +18,8 @@
 
 #define EVENTS_AT_ONCE  16
 #define FOLLOW_RECORDS  (32 * 1024) /* of one shard in one turn; bounds how long the group waits */
-#define FOLLOW_BESIDE   4096        /* the same while others are live */
-#define HELD_UP_US      (500 * 1000)
+#define FOLLOW_BESIDE   (16 * 1024) /* the same while others are live */
+#define HELD_UP_US      (200 * 1000)
 #define TELL_US         (60 * 1000 * 1000) /* by then the broker has ended what it can */
 #define STANDBY_LOOK_US (200 * 1000)
 

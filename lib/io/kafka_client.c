@@ -185,7 +185,7 @@ rc_advice(enum gf_rc rc)
         {GF_E_CONFIG, "check the Kafka settings and the rights of this user"},
         {GF_E_DAMAGED, "look at the broker's log and disk; nothing was skipped"},
         {GF_E_UNAVAILABLE,
-         "check that the brokers run and that `brokers` is right, then start again"},
+         "check that the brokers run and that `log` names them, then start again"},
     };
     for (size_t index = 0; index < sizeof(rows) / sizeof(rows[0]); index++) {
         if (rows[index].rc == rc) {

@@ -36,10 +36,18 @@ static struct {
 } world;
 
 static void
+simulate(struct site *site)
+{
+    char words[400];
+    snprintf(words, sizeof(words), "simulate " POPULATION " --truth %s/truth.ndjson", site_work);
+    site_expect(site, 0, words);
+}
+
+static void
 site_fill(struct site *site)
 {
     site_create(site);
-    site_expect(site, 0, "simulate " POPULATION);
+    simulate(site);
 }
 
 static void
@@ -225,7 +233,7 @@ two_instances_replay_to_what_they_wrote(void **state)
     site_start(&other, &second, words);
     struct site filler = site;
     snprintf(filler.log, sizeof(filler.log), "%s/group-fill.log", site_work);
-    site_expect(&filler, 0, "simulate " POPULATION);
+    simulate(&filler);
     int64_t records = 0, before = -1;
     for (int tries = 0; tries < WAIT_TRIES_MAX && (records == 0 || records != before); tries++) {
         before = records;

@@ -407,13 +407,15 @@ stages_are_explained_and_compared(void **state)
                                         "stages: {area: true, intake: true}\n"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         struct site site;
-        char name[32], more[200];
+        char name[32], more[200], words[400];
         struct topic_records outputs[GF_TOPIC_COUNT];
         snprintf(name, sizeof(name), "stages%zu", i + 2);
         snprintf(more, sizeof(more), "order: canonical\nbatch_records: 512\n%s", kinds[i]);
         site_make(&site, name, "", more);
         site_create(&site);
-        site_expect(&site, 0, i == 0 ? POPULATION : POPULATION " --headend 0.5");
+        snprintf(words, sizeof(words), POPULATION "%s --truth %s/truth.ndjson",
+                 i == 0 ? "" : " --headend 0.5", site_work);
+        site_expect(&site, 0, words);
         site_expect(&site, 0, "run --exit-at-end");
         topic_reader_stages = GF_STAGES_CUSTOMER | GF_STAGE_BIT(GF_STAGE_AREA) |
                               (i > 0 ? GF_STAGE_BIT(GF_STAGE_INTAKE) : 0);

@@ -111,6 +111,7 @@ weather_make(struct sim *sim)
         .lost_send = chance(sim, 60),
         .txn_error = chance(sim, 400),
         .commit_trouble = chance(sim, 20),
+        .repeat = chance(sim, 20),
         .read_error = chance(sim, 600),
         .rebalance = chance(sim, 30),
         .machine = chance(sim, 2),

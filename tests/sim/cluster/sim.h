@@ -45,6 +45,7 @@ struct sim_sink;
     X(PAUSES, "pauses")                                                                            \
     X(REBALANCES, "rebalances")                                                                    \
     X(UNKNOWNS, "commits troubled")                                                                \
+    X(REPEATS, "commits and aborts sent twice")                                                    \
     X(REFUSALS, "refused by generation")                                                           \
     X(FENCES, "transactions ended by others")                                                      \
     X(CONDEMNED, "stores put away")                                                                \
@@ -210,6 +211,7 @@ struct sim_event {
 struct sim_weather {
     uint32_t crash, pause, stop; /* of calls */
     uint32_t slow_marker, slow_send, lost_send, txn_error, commit_trouble, read_error; /* of such */
+    uint32_t repeat;                           /* of commits and aborts */
     uint32_t rebalance;                        /* of group ticks */
     uint32_t machine, disk_lost, disk_damaged; /* of crashes */
     uint32_t reordered;                        /* of stores that lose power */

@@ -27,6 +27,7 @@ struct sim_sink {
     uint32_t step[SIM_SHARDS_MAX];                   /* of the effects being appended; 0: none */
     bool is_fenced, has_failed;
     bool is_waiting; /* for the markers of the transaction before */
+    bool must_renew; /* the first of two requests to end a transaction may be under way */
 };
 
 static struct sim_sink *
@@ -130,6 +131,43 @@ drop_all(struct sim_sink *sink)
     sink->first = sink->count = 0;
 }
 
+/* ---- requests to end a transaction that come late ---- */
+
+static void
+end_late(struct sim *sim, const struct sim_event *event)
+{
+    if (!broker_answers(sim)) {
+        sim_event(sim, sim->coordinator_from_us, *event);
+        return;
+    }
+    const bool is_commit = event->c != 0;
+    SIM_TRACE(sim, "a late request to %s comes to the coordinator", is_commit ? "commit" : "abort");
+    (void)broker_end(sim, (uint32_t)event->a, (uint32_t)event->b, is_commit);
+}
+
+static void
+end_send(struct sim_sink *sink, int64_t due_us, bool is_commit)
+{
+    sim_event(
+        sink->sim, due_us,
+        (struct sim_event){.run = end_late, .a = sink->index, .b = sink->epoch, .c = is_commit});
+}
+
+/* The connection is lost: the client has sent its request again by itself, and that one was
+ * answered. The first one is under way still. */
+static void
+end_repeat(struct sim_sink *sink, bool is_commit)
+{
+    struct sim *sim = sink->sim;
+    if (sim_chance(sim, sim->weather.repeat)) {
+        SIM_TRACE(sim, "%s: its request to %s was sent twice", sink->instance->name,
+                  is_commit ? "commit" : "abort");
+        sim->counts[SIM_REPEATS]++;
+        sink->must_renew = true;
+        end_send(sink, sim->now_us + sim_delay(sim, 50 * 1000, 4, 4 * GF_US_PER_S), is_commit);
+    }
+}
+
 /* ---- the calls ---- */
 
 static enum gf_rc
@@ -139,6 +177,9 @@ sink_begin(struct gf_sink *base, struct gf_error *error)
     sim_pass(sink->instance, sim_delay(sink->sim, 50, 0, 0));
     if (sink->is_fenced) {
         return fenced(error);
+    }
+    if (sink->must_renew && GF_RULE(RENEW)) {
+        return gf_fail(error, GF_E_UNKNOWN_OUTCOME, "a request may still arrive: a new epoch");
     }
     sink->has_failed = false;
     memset(sink->step, 0, sizeof(sink->step));
@@ -238,9 +279,13 @@ sink_abort(struct gf_sink *base, struct gf_error *error)
     if (!coordinator_ask(sink->instance, sim_delay(sim, 2000, 20, GF_US_PER_S))) {
         return no_answer(error);
     }
+    const bool is_open = sim->ids[sink->index].state == SIM_TXN_ONGOING;
     if (sink->is_fenced || !broker_end(sim, sink->index, sink->epoch, false)) {
         sink->is_fenced = true;
         return fenced(error);
+    }
+    if (is_open) {
+        end_repeat(sink, false);
     }
     sim_pass(sink->instance, sim_delay(sim, 2000, 20, GF_US_PER_S));
     return GF_OK;
@@ -272,17 +317,6 @@ sink_send_offsets(struct gf_sink *base, const struct gf_position *positions, uin
     return GF_OK;
 }
 
-static void
-end_late(struct sim *sim, const struct sim_event *event)
-{
-    if (!broker_answers(sim)) {
-        sim_event(sim, sim->coordinator_from_us, *event);
-        return;
-    }
-    SIM_TRACE(sim, "a late request to commit comes to the coordinator");
-    (void)broker_end(sim, (uint32_t)event->a, (uint32_t)event->b, true);
-}
-
 static enum gf_rc
 commit_trouble(struct sim_sink *sink, struct gf_error *error)
 {
@@ -300,8 +334,7 @@ commit_trouble(struct sim_sink *sink, struct gf_error *error)
         break;
     case 3: /* the request comes later than anybody waits */
         SIM_TRACE(sim, "%s: its commit is late", sink->instance->name);
-        sim_event(sim, sim->now_us + (int64_t)sim_below(sim, 3 * GF_US_PER_S),
-                  (struct sim_event){.run = end_late, .a = sink->index, .b = sink->epoch});
+        end_send(sink, sim->now_us + (int64_t)sim_below(sim, 3 * GF_US_PER_S), true);
         break;
     default: /* the service says so itself */
         SIM_TRACE(sim, "%s: its commit is refused", sink->instance->name);
@@ -329,18 +362,22 @@ sink_commit(struct gf_sink *base, struct gf_error *error)
         SIM_TRACE(sim, "%s: nobody answers its commit", sink->instance->name);
         sim->counts[SIM_UNKNOWNS]++;
         if (sim_below(sim, 2) == 0) { /* it is heard in the end */
-            sim_event(sim, sim->coordinator_from_us,
-                      (struct sim_event){.run = end_late, .a = sink->index, .b = sink->epoch});
+            end_send(sink, sim->coordinator_from_us, true);
         }
         return no_answer(error);
     }
     if (sim_chance(sim, sim->weather.commit_trouble)) {
         return commit_trouble(sink, error);
     }
+    const struct sim_id *id = &sim->ids[sink->index];
+    if (id->epoch == sink->epoch && id->state != SIM_TXN_ONGOING && !id->is_commit) {
+        return gf_fail(error, GF_E_UNKNOWN_OUTCOME, "what is to be committed was aborted");
+    }
     if (!broker_end(sim, sink->index, sink->epoch, true)) {
         sink->is_fenced = true;
         return fenced(error);
     }
+    end_repeat(sink, true);
     /* The coordinator may move before it replies: the next one is asked again, and says the same.
      */
     if (!coordinator_ask(sink->instance, sim_delay(sim, 1000, 20, GF_US_PER_S))) {

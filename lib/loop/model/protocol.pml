@@ -61,6 +61,9 @@ typedef Txn  { byte st; byte mk; byte eff; bit net; bit cur[NE]; byte pend[NSH]
 #if LATE
   ; byte late; byte lf; byte lt         /* a request on its way: 1 produce, 2 offsets, 3 offsets of an old generation */
 #endif
+#if LATE_END
+  ; bit nab                             /* EndTxn(abort) in flight */
+#endif
 };  /* net: EndTxn(commit) in flight */
 typedef Rec  { byte who; byte from; byte to; bit ok };
 typedef Part { byte n; Rec r[LMAX]; byte base; byte coff; byte late; byte holder
@@ -78,6 +81,9 @@ typedef Eng  { byte pc; byte own; byte live; byte rd; byte set; byte todo; bit s
 #endif
 #if LATE
   ; bit waits                           /* for the answer to the late request */
+#endif
+#if LATE_END
+  ; bit lost                            /* a connection, since this transaction was begun */
 #endif
 #if STANDBY
   ; bit fol                             /* follows shard 0: memory is the journal up to pos */
@@ -125,6 +131,16 @@ byte faults = BUDGET;
 #else
 #define WAITS false
 #endif
+#if LATE_END
+#define TWICE E.lost                    /* EndTxn is sent twice */
+#else
+#define TWICE 0
+#endif
+#if LATE_END == 1
+#define MAY_BEGIN (E.pc == IDLE && T.st == EMPTY && !E.lost)
+#else
+#define MAY_BEGIN (E.pc == IDLE && T.st == EMPTY)
+#endif
 #if NAME_GO
 #define GO E.named
 #else
@@ -146,8 +162,12 @@ byte faults = BUDGET;
 inline new_epoch(x) {                   /* late requests of an old epoch are refused */
   t[x].cur[0] = 0; t[x].cur[1] = 0; t[x].net = 0;
 #if LATE
-  t[x].late = 0; t[x].lf = 0; t[x].lt = 0
+  t[x].late = 0; t[x].lf = 0; t[x].lt = 0;
 #endif
+#if LATE_END
+  t[x].nab = 0;
+#endif
+  skip
 }
 
 inline take_out(s, a) {                 /* record a leaves the tail of the log of s */
@@ -239,6 +259,10 @@ end:
   :: d_step { TIMEOUT && t[x].st == ONGOING && (USED(0) || USED(1)) && FAULT -> SPEND; SAY("txn %d: timeout, abort, epoch + 1\n", x); new_epoch(x); decide_abort(x) }
   :: d_step { t[x].net && t[x].st == ONGOING -> SAY("txn %d: the late EndTxn(commit) arrives: PREPARE_COMMIT\n", x); decide_commit(x) }                                   /* the late EndTxn */
   :: d_step { t[x].net -> t[x].net = 0 }                                                             /* ... or it is lost */
+#if LATE_END
+  :: d_step { t[x].nab && t[x].st == ONGOING -> SAY("txn %d: the late EndTxn(abort) arrives: PREPARE_ABORT\n", x); t[x].nab = 0; decide_abort(x) }
+  :: d_step { t[x].nab -> t[x].nab = 0 }
+#endif
   :: d_step { t[x].st >= PCOMMIT && IN(t[x].mk, 0) -> SAY("txn %d: marker reaches journal 0\n", x); marker(x, 0); delivered(x, 0) }
 #if NSH > 1
   :: d_step { t[x].st >= PCOMMIT && IN(t[x].mk, 1) -> SAY("txn %d: marker reaches journal 1\n", x); marker(x, 1); delivered(x, 1) }
@@ -287,6 +311,9 @@ end:
 /* ------------------------------------------------ the engine ------------------------------------------------ */
 
 inline end_txn_state() {
+#if LATE_END == 2
+  E.lost = 0;
+#endif
 #if LATE
   E.waits = 0;
 #endif
@@ -308,6 +335,9 @@ inline drop() {                         /* all memory goes, also what a standby 
   forget(0)
 }
 inline fenced() {                       /* an error says that our producer epoch is old */
+#if LATE_END
+  E.lost = 0;
+#endif
   SAY("engine %d: drops its memory, back to init_transactions\n", e);
   drop(); end_txn_state(); if :: ONEID && !FENCE -> E.own = 0; E.behind = 2; E.pc = REJOIN :: else -> E.pc = (LOOK -> LOOKING : START) fi }
 inline put_back() {                     /* before-images: the memory of the last commit again */
@@ -319,6 +349,9 @@ inline put_back() {                     /* before-images: the memory of the last
 }
 inline abort() {
   SAY("engine %d: aborts\n", e);
+#if LATE_END
+  if :: T.cur[e] && T.st == ONGOING -> T.nab = TWICE :: else fi;
+#endif
   if :: T.cur[e] && T.st == ONGOING -> decide_abort(X) :: else fi;
   if :: ABKEEP -> skip :: BEFORE -> put_back() :: else -> drop() fi; end_txn_state()
 }
@@ -431,7 +464,11 @@ proctype engine(byte e) {
 end:
   do
   :: atomic { FAULT && E.pc != START && E.pc != GONE -> SPEND;                                        /* crash: memory is gone */
-       d_step { SAY("engine %d: CRASH\n", e); drop(); E.rd = 0; k = 0; do :: k < NSH -> E.hw[k] = 0; k++ :: else -> break od; end_txn_state();
+       d_step { SAY("engine %d: CRASH\n", e);
+#if LATE_END
+                E.lost = 0;
+#endif
+                drop(); E.rd = 0; k = 0; do :: k < NSH -> E.hw[k] = 0; k++ :: else -> break od; end_txn_state();
                 E.own = 0; E.behind = 2; E.half = 0; T.cur[e] = 0; E.pc = (ONEID && !FENCE -> REJOIN : START) };
 #ifdef LOSE
        if :: skip :: d_step { st[e].num[0] = 0; st[e].num[1] = 0; st[e].msk[0] = 0; st[e].msk[1] = 0 } fi
@@ -494,8 +531,14 @@ end:
 #endif
   :: atomic { E.pc == IDLE && IN(E.rd & E.own, 0) && E.hw[0] == 0 && !GO -> recover_2(0) }
   :: atomic { NSH > 1 && E.pc == IDLE && IN(E.rd & E.own, NSH-1) && E.hw[NSH-1] == 0 -> recover_2(NSH-1) }
+#if LATE_END                            /* a connection is lost while a transaction is open */
+  :: d_step { E.pc == TXN && T.cur[e] && !E.lost && FAULT -> SPEND; SAY("engine %d: loses a connection\n", e); E.lost = 1 }
+#endif
+#if LATE_END == 1                       /* begin: a request of the last transaction may be under way */
+  :: d_step { E.pc == IDLE && E.lost -> fenced() }
+#endif
   /* 4. begin: one transaction over any of the live shards that have input */
-  :: atomic { E.pc == IDLE && T.st == EMPTY && (WORK(0) || WORK(NSH-1)) ->
+  :: atomic { MAY_BEGIN && (WORK(0) || WORK(NSH-1)) ->
        if
        :: WORK(0) -> E.set = 1
        :: NSH > 1 && WORK(NSH-1) -> E.set = 2
@@ -512,7 +555,7 @@ end:
 #endif
        } }
 #if CLAIMS == 1                         /* a new owner's first transaction: claims and nothing else */
-  :: d_step { E.pc == IDLE && T.st == EMPTY && E.unc -> E.set = E.unc; E.todo = E.unc; E.pc = TXN; k = 0;
+  :: d_step { MAY_BEGIN && E.unc -> E.set = E.unc; E.todo = E.unc; E.pc = TXN; k = 0;
        do :: k < NSH -> if :: IN(E.unc, k) -> E.to[k] = E.pos[k] :: else fi; k++ :: else -> break od; k = 0 }
 #endif
   /* 5. produce */
@@ -560,7 +603,11 @@ end:
        if
        :: !(T.cur[e] && T.st == ONGOING) -> d_step { fenced() }
        :: T.cur[e] && T.st == ONGOING ->                                              /* done, and we know it */
-            d_step { SAY("engine %d: commit, done\n", e); decide_commit(X); committed() }
+            d_step { SAY("engine %d: commit, done\n", e); decide_commit(X);
+#if LATE_END
+              T.net = TWICE;
+#endif
+              committed() }
        :: T.cur[e] && T.st == ONGOING && FAULT -> SPEND;                              /* outcome unknown */
             if :: d_step { SAY("engine %d: commit, done, reply lost\n", e); decide_commit(X) } :: T.net = 1; SAY("engine %d: commit, request delayed\n", e) fi;
             d_step {

@@ -98,6 +98,8 @@ table() {
 *|naive|before-missed|-DNSH=1 -DSTORE=1 -DKNOWN=1 -DBEFORE=1 -DKEEP=2|1
 *|naive|late-epoch|-DNSH=1 -DLATE=2|1
  |naive|late-epoch|-DNSH=1 -DLATE=2|2 5
+*|naive|late-end|-DNSH=1 -DSPLIT=1 -DLATE_END=2|2
+ |naive|late-end|-DNSH=1 -DSPLIT=1 -DLATE_END=2|1 5
 *|naive|coord-commit|-DNSH=1 -DSTORE=1 -DCOORD=2|3
 *|naive|coord-gen|-DNSH=1 -DCOORD=3|1
 *|naive|coord-part|-DNSH=1 -DCOORD=4|2
@@ -139,6 +141,10 @@ table() {
  |safe|drop-2|-DNSH=1 -DN=2 -DSTORE=1 -DKNOWN=1|all
 *|safe|late|-DNSH=1 -DN=1 -DLATE=1|all
  |safe|late-2|-DNSH=1 -DN=2 -DLATE=1|all
+*|safe|late-end|-DNSH=1 -DN=1 -DSPLIT=1 -DLATE_END=1|all
+ |safe|late-end-2|-DNSH=1 -DN=2 -DSPLIT=1 -DLATE_END=1|all
+ |safe|late-end-keep|-DNSH=1 -DN=2 -DSPLIT=1 -DLATE_END=1 -DKEEP=1 -DKNOWN=1|all
+ |safe|late-end-live|-DNSH=1 -DN=2 -DLATE_END=1 -DBUDGET=3|4
 *|safe|coord|-DNSH=1 -DN=1 -DCOORD=1|all
  |safe|coord-2|-DNSH=1 -DN=2 -DCOORD=1|all
  |safe|standby|-DNSH=1 -DN=2 -DSTANDBY=1|all

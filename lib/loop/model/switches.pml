@@ -92,6 +92,12 @@
 #ifndef LATE
 #define LATE 0
 #endif
+/* LATE_END: a connection may be lost while a transaction is open: the client sends EndTxn twice, the second is answered,
+ *   and the first may arrive at any time (one of a kind is on its way at most): 1 what comes next has a new epoch;
+ *   2 goes on at the same epoch [R21] */
+#ifndef LATE_END
+#define LATE_END 0
+#endif
 /* COORD: coordinators move: 1 what was acknowledged is kept, and the client asks again; naive brokers: 2 forgets an
  *   acknowledged commit, 3 forgets a generation, 4 forgets a partition of an open transaction [R18] */
 #ifndef COORD

@@ -74,10 +74,12 @@ text_print(double seconds)
     printf("rebalances seen by others in rolling restarts: %u\n\n", chaos.roll_assignments);
     for (int by = 0; by < CHAOS_TAKEOVERS; by++) {
         const struct chaos_samples *samples = &chaos.takeovers[by];
-        printf("shard live after %-26s %5u: half within %.2f s, all within %.2f s (%u more with "
-               "another fault in between)\n",
-               takeover_names[by], samples->count, quantile(samples, 0.5), quantile(samples, 1),
-               samples->disturbed);
+        printf("shard live after %-26s %5u", takeover_names[by], samples->count);
+        if (samples->count > 0) {
+            printf(": half within %.2f s, all within %.2f s", quantile(samples, 0.5),
+                   quantile(samples, 1));
+        }
+        printf(" (%u more with another fault in between)\n", samples->disturbed);
     }
     printf("session time-out %.1f s\n\n", CHAOS_SESSION_MS / 1e3);
     printf("%lld batches of %lld records: conserved at every commit\n", (long long)chaos.batches,

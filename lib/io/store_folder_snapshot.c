@@ -236,11 +236,10 @@ is_due(struct store_folder *folder, struct folder_shard *shard, const char *requ
     if (when != WHEN_CALLED && !is_asked && !is_time) {
         return false;
     }
+    /* A later one answers it too, as long as it stands: it may replace the one that did. */
     memset(shard->request, 0, sizeof(shard->request));
-    if (is_asked) {
-        memcpy(shard->request, wanted, strnlen(wanted, sizeof(shard->request) - 1));
-        memcpy(shard->answered, shard->request, sizeof(shard->answered));
-    }
+    memcpy(shard->request, wanted, strnlen(wanted, sizeof(shard->request) - 1));
+    memcpy(shard->answered, shard->request, sizeof(shard->answered));
     return true;
 }
 

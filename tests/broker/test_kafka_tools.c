@@ -29,7 +29,7 @@ static struct {
     struct site site;
     struct test_program run; /* of the site, from the first test to the last but some */
     char input[256];         /* the folder log that it is fed from */
-    uint8_t memory[1 << 16];
+    _Alignas(16) uint8_t memory[1 << 16];
 } world;
 
 /* ---- records of our own ---- */

@@ -58,8 +58,13 @@ history_make(const struct topic_records *journal, struct history *out)
             const struct gf_swept_slice *swept = &record.slices.items[slice];
             assert_in_range(swept->slice, 0, GF_SLICE_COUNT - 1);
             struct history_slice *named = &out->slices[record.shard][swept->slice];
-            named->batch = swept->batch;
-            memcpy(named->digest, swept->digest, sizeof(named->digest));
+            if (swept->batch == named->batch) {
+                assert_memory_equal(named->digest, swept->digest, sizeof(named->digest));
+            }
+            if (swept->batch >= named->batch) { /* another store may still name an older one */
+                named->batch = swept->batch;
+                memcpy(named->digest, swept->digest, sizeof(named->digest));
+            }
         }
     }
     free(memory);

@@ -26,7 +26,7 @@ struct history {
     size_t batch_count;
     int64_t last[HISTORY_SHARD_COUNT_MAX]; /* batch of each shard */
     struct gf_tally tallies[HISTORY_SHARD_COUNT_MAX];
-    struct history_slice slices[HISTORY_SHARD_COUNT_MAX][GF_SLICE_COUNT]; /* as last named */
+    struct history_slice slices[HISTORY_SHARD_COUNT_MAX][GF_SLICE_COUNT]; /* newest named */
     uint32_t claims, configs, heartbeats;
 };
 

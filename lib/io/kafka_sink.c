@@ -190,16 +190,61 @@ sink_settle(struct kafka_sink *self, rd_kafka_error_t *failure, const char *what
 }
 
 static enum gf_rc
-sink_begin(struct gf_sink *sink, struct gf_error *error)
+transactions_init(struct kafka_sink *self, struct gf_error *error)
 {
-    struct kafka_sink *const self = kafka_sink_of(sink);
-    assert(self->state == SINK_IDLE);
-    gf_kafka_client_serve(&self->producer.client);
-    if (self->must_renew && GF_RULE(RENEW)) {
-        return gf_fail(error, sink_break(self, GF_E_UNKNOWN_OUTCOME),
+    rd_kafka_error_t *const failure = sink_call(self, call_init, NULL);
+    if (failure == NULL) {
+        return GF_OK;
+    }
+    const rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
+    rd_kafka_error_destroy(failure);
+    return gf_kafka_fail(&self->producer.client, code, error, "transactional id '%s'",
+                         self->config->transactional_id);
+}
+
+static enum gf_rc
+producer_open(struct kafka_sink *self, struct gf_error *error)
+{
+    const struct gf_kafka_sink_config *const config = self->config;
+    const enum gf_rc rc =
+        gf_kafka_producer_open(&self->producer, config->kafka, config->schema_ids,
+                               config->transactional_id, config->transaction_timeout, error);
+    return rc == GF_OK ? transactions_init(self, error) : rc;
+}
+
+/* With a fence it is the group that says whether the shards are still ours, whatever epoch we have.
+ * Without one a new epoch may take the slot from a newer owner, behind whose journal our memory is:
+ * that is for the caller to do. */
+static enum gf_rc
+producer_renew(struct kafka_sink *self, struct gf_error *error)
+{
+    if (!self->config->needs_fence) {
+        return gf_fail(error, GF_E_UNKNOWN_OUTCOME,
                        "Kafka transaction of '%s': a connection was lost in the last one, of which "
                        "a request may still arrive; a new epoch keeps it out",
                        self->config->transactional_id);
+    }
+    gf_kafka_producer_close(&self->producer);
+    const enum gf_rc rc = producer_open(self, error);
+    self->must_renew = false;
+    return rc == GF_OK ? GF_OK : sink_break(self, rc);
+}
+
+static enum gf_rc
+sink_begin(struct gf_sink *sink, struct gf_error *error)
+{
+    struct kafka_sink *const self = kafka_sink_of(sink);
+    assert(self->state != SINK_OPEN);
+    if (self->state == SINK_BROKEN) {
+        return gf_fail(error, GF_E_UNKNOWN_OUTCOME, "Kafka transaction of '%s': %s",
+                       self->config->transactional_id, advice_of(GF_E_UNKNOWN_OUTCOME));
+    }
+    gf_kafka_client_serve(&self->producer.client);
+    if (self->must_renew && GF_RULE(RENEW)) {
+        const enum gf_rc rc = producer_renew(self, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
     }
     self->closed_before = self->producer.client.connections_closed;
     rd_kafka_error_t *const failure = rd_kafka_begin_transaction(self->producer.client.handle);
@@ -361,19 +406,6 @@ sink_close(struct gf_sink *sink)
     free(self);
 }
 
-static enum gf_rc
-transactions_init(struct kafka_sink *self, struct gf_error *error)
-{
-    rd_kafka_error_t *const failure = sink_call(self, call_init, NULL);
-    if (failure == NULL) {
-        return GF_OK;
-    }
-    const rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
-    rd_kafka_error_destroy(failure);
-    return gf_kafka_fail(&self->producer.client, code, error, "transactional id '%s'",
-                         self->config->transactional_id);
-}
-
 static const struct gf_sink_ops kafka_sink_ops = {
     .name = "kafka",
     .begin = sink_begin,
@@ -400,12 +432,7 @@ gf_kafka_sink_open(const struct gf_kafka_sink_config *config, struct gf_sink **o
     if (config->group != NULL) {
         self->group = rd_kafka_consumer_group_metadata_new(config->group);
     }
-    enum gf_rc rc =
-        gf_kafka_producer_open(&self->producer, config->kafka, config->schema_ids,
-                               config->transactional_id, config->transaction_timeout, error);
-    if (rc == GF_OK) {
-        rc = transactions_init(self, error);
-    }
+    const enum gf_rc rc = producer_open(self, error);
     if (rc != GF_OK) {
         sink_close(&self->sink);
         return rc;

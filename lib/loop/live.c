@@ -275,6 +275,9 @@ turn_live(struct live *live, bool *done_out, struct gf_error *error)
     live_beat(live, "fold and produce");
     rc = live->sink->ops->begin(live->sink, error);
     gf_point(GF_POINT_BEFORE_PRODUCE);
+    if (rc == GF_E_UNKNOWN_OUTCOME && options->must_stop(options->context)) {
+        return GF_OK; /* what is in memory is committed: it can be written */
+    }
     if (rc == GF_OK) {
         rc = step_all(live, advance_to, error);
     }
@@ -398,6 +401,9 @@ stop_clean(struct live *live, struct gf_error *error)
         }
         if (rc == GF_OK && has_swept) {
             rc = heartbeat_all(live, error);
+        }
+        if (rc == GF_E_UNKNOWN_OUTCOME && live->options->must_stop(live->options->context)) {
+            return GF_OK; /* nothing is lost: the next start names what is not named */
         }
     }
     return rc;

@@ -357,12 +357,14 @@ condemn(struct live *live, struct gf_error *error)
     return gf_shard_condemn(member->shard, why, error);
 }
 
-/* After a failure: nothing in memory is trusted; then another try, a little later each time. */
+/* After a failure: nothing in memory is trusted; then another try, a little later each time. Told
+ * to stop, it leaves it to the next start to settle what became of a commit, and to fold again. */
 static enum gf_rc
 cure(struct live *live, enum gf_rc rc, struct gf_error *error)
 {
     const struct gf_live_options *options = live->options;
-    if (!is_curable(live, rc) || options->must_stop(options->context)) {
+    const bool is_told = options->must_stop(options->context);
+    if (!is_curable(live, rc) || (is_told && gf_rc_action(rc) != GF_ACTION_ABORT)) {
         return rc;
     }
     if (rc == GF_E_TXN && live_is_fenced(live, error)) {
@@ -378,7 +380,7 @@ cure(struct live *live, enum gf_rc rc, struct gf_error *error)
     if (rc == GF_E_STATE && live->damaged != NULL) {
         return condemn(live, error);
     }
-    live->trouble = rc;
+    live->trouble = is_told ? GF_OK : rc;
     live->trouble_error = *error;
     return GF_OK;
 }

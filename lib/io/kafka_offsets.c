@@ -20,7 +20,7 @@ leaders_ask(struct gf_kafka_client *client, int timeout_ms)
 
 /* rd_kafka_query_watermark_offsets of librdkafka 2.0.2 would wait for ever for a broker that is
  * down. Whoever asks has found the topic before: a broker that does not know it has only just
- * started. */
+ * started, and a client that does not know it has no broker. */
 enum gf_rc
 gf_kafka_offsets_query(struct gf_kafka_client *client, rd_kafka_topic_partition_list_t *list,
                        int64_t time_ms, struct gf_error *error)
@@ -44,7 +44,15 @@ gf_kafka_offsets_query(struct gf_kafka_client *client, rd_kafka_topic_partition_
             return GF_OK;
         }
         const enum gf_rc rc = gf_kafka_rc(code);
-        if ((rc != GF_E_UNAVAILABLE && rc != GF_E_NOT_FOUND) || gf_kafka_now_us() >= deadline_us) {
+        const bool is_over = gf_kafka_now_us() >= deadline_us;
+        if (rc == GF_E_NOT_FOUND && is_over) {
+            return gf_fail(error, GF_E_UNAVAILABLE,
+                           "Kafka at %.100s: ends of %s/%d: %s, though it was there before; check "
+                           "that all brokers run, and with `gridfold topics plan` what is there",
+                           client->config->brokers, failed->topic, failed->partition,
+                           rd_kafka_err2str(code));
+        }
+        if ((rc != GF_E_UNAVAILABLE && rc != GF_E_NOT_FOUND) || is_over) {
             return gf_kafka_fail(client, code, error, "ends of %s/%d", failed->topic,
                                  failed->partition);
         }

@@ -179,12 +179,8 @@ is_whole(const struct site *site)
     struct history history;
     site_read(site, outputs);
     history_make(&outputs[GF_TOPIC_JOURNAL], &history);
-    bool whole = memcmp(history.last, disturbed.history.last, sizeof(history.last)) == 0;
-    for (int shard = 0; shard < SITE_PARTITIONS; shard++) {
-        for (int slice = 0; slice < GF_SLICE_COUNT; slice++) {
-            whole = whole && history.slices[shard][slice].batch == history.last[shard];
-        }
-    }
+    const bool whole = memcmp(history.last, disturbed.history.last, sizeof(history.last)) == 0 &&
+                       history_is_swept(&history);
     history_free(&history);
     topic_records_free(outputs);
     return whole;

@@ -94,6 +94,19 @@ history_expect_equal(const struct history *left, const struct history *right)
     assert_int_equal(left->batch_count, right->batch_count);
 }
 
+bool
+history_is_swept(const struct history *history)
+{
+    for (int32_t shard = 0; shard < HISTORY_SHARD_COUNT_MAX; shard++) {
+        for (int slice = 0; history->last[shard] > 0 && slice < GF_SLICE_COUNT; slice++) {
+            if (history->slices[shard][slice].batch != history->last[shard]) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 void
 history_expect_swept(const struct history *history)
 {

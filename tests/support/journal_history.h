@@ -36,6 +36,7 @@ void history_free(struct history *history);
 
 /* The same batches: inputs, times, configuration, tallies and digests of effects. */
 void history_expect_equal(const struct history *left, const struct history *right);
+bool history_is_swept(const struct history *history); /* as below, without a failure */
 /* Every slice was named as of its shard's last batch: a start from here folds nothing again. */
 void history_expect_swept(const struct history *history);
 /* The state is the same, by the digests of all slices. */

@@ -158,6 +158,19 @@ replay_compare(void)
     }
 }
 
+bool
+audit_is_swept(void)
+{
+    struct topic_records outputs[GF_TOPIC_COUNT];
+    struct history history;
+    topic_records_kafka(chaos.cluster.addresses, chaos.prefix, CHAOS_SHARDS, outputs);
+    history_make(&outputs[GF_TOPIC_JOURNAL], &history);
+    const bool is_swept = history_is_swept(&history);
+    history_free(&history);
+    topic_records_free(outputs);
+    return is_swept;
+}
+
 void
 audit_round(void)
 {

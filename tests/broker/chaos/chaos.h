@@ -192,6 +192,7 @@ bool watch_is_done(void);
 int64_t watch_records(void);
 
 /* audit.c */
+bool audit_is_swept(void); /* every slice is named as of its last batch */
 void audit_round(void);
 
 /* report.c */

@@ -405,7 +405,9 @@ stop_clean(struct live *live, struct gf_error *error)
             rc = heartbeat_all(live, error);
         }
         if (rc == GF_E_UNKNOWN_OUTCOME && live->options->must_stop(live->options->context)) {
-            return GF_OK; /* nothing is lost: the next start names what is not named */
+            /* Nothing is lost: the next start names what is not named. */
+            live->options->warn(live->options->context, rc, error->text, 0);
+            return GF_OK;
         }
     }
     return rc;

@@ -167,6 +167,7 @@ static void
 warn(void *context, enum gf_rc rc, const char *text, int64_t retry_us)
 {
     struct sim_instance *instance = context;
+    instance->has_stopped_short = instance->sim->is_stopping;
     SIM_TRACE(instance->sim, "%s: %s: %s; again in %.3f s", instance->name, gf_rc_name(rc), text,
               (double)retry_us / 1e6);
 }
@@ -226,6 +227,7 @@ start(struct sim *sim, const struct sim_event *event)
     SIM_TRACE(sim, "%s starts", instance->name);
     instance->state = SIM_UP;
     instance->is_doomed = instance->is_asked_to_stop = instance->is_paused = false;
+    instance->has_stopped_short = false;
     instance->ready_us = sim->now_us;
     instance->error.text[0] = '\0';
     instance->status = (struct gf_live_status){0};
@@ -258,7 +260,7 @@ ended(struct sim_instance *instance)
     }
     SIM_TRACE(sim, "%s ends: %s %s", instance->name,
               instance->rc == GF_OK ? "OK" : gf_rc_name(instance->rc), instance->error.text);
-    if (sim->is_stopping && instance->rc == GF_OK) {
+    if (sim->is_stopping && instance->rc == GF_OK && !instance->has_stopped_short) {
         instance->state = SIM_ENDED;
     } else if (sim->is_stopping) {
         sim_go_on(sim);

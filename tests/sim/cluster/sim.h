@@ -180,6 +180,8 @@ struct sim_instance {
     struct fiber fiber;
     int64_t ready_us;
     bool is_doomed, is_asked_to_stop, is_paused;
+    bool has_stopped_short; /* told to stop with a commit in doubt: the next start has to settle it
+                             */
     int64_t still_since_us; /* paused or down since; its session runs out */
     uint64_t life;          /* starts so far */
     struct gf_shard *shards[SIM_SHARDS_MAX];

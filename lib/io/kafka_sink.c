@@ -234,11 +234,7 @@ static enum gf_rc
 sink_begin(struct gf_sink *sink, struct gf_error *error)
 {
     struct kafka_sink *const self = kafka_sink_of(sink);
-    assert(self->state != SINK_OPEN);
-    if (self->state == SINK_BROKEN) {
-        return gf_fail(error, GF_E_UNKNOWN_OUTCOME, "Kafka transaction of '%s': %s",
-                       self->config->transactional_id, advice_of(GF_E_UNKNOWN_OUTCOME));
-    }
+    assert(self->state == SINK_IDLE);
     gf_kafka_client_serve(&self->producer.client);
     if (self->must_renew && GF_RULE(RENEW)) {
         const enum gf_rc rc = producer_renew(self, error);

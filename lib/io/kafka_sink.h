@@ -7,12 +7,12 @@
  * fence, in a group the fence that comes with them is compared by the group's coordinator.
  *
  * A commit that timed out is asked for again. GF_E_TXN: aborted already, nothing is visible; append
- * and flush give it too, then the caller aborts. GF_E_UNKNOWN_OUTCOME: only close may follow (begin
- * says it again), then a new sink and recovery. After a connection was lost in a transaction the
- * next begin takes a new epoch, or asks for that in this way where no fence protects the shards.
- * GF_E_FENCED: another sink was opened under this id, or this one was silent for longer than the
- * transaction timeout; only close may follow. GF_E_CONFIG: an output that the topic's limits
- * refuse, or rights that are missing; only abort or close may follow. */
+ * and flush give it too, then the caller aborts. GF_E_UNKNOWN_OUTCOME: only close may follow, then
+ * a new sink and recovery. After a connection was lost in a transaction the next begin takes a new
+ * epoch by itself, or asks for one in this way where no fence protects the shards. GF_E_FENCED:
+ * another sink was opened under this id, or this one was silent for longer than the transaction
+ * timeout; only close may follow. GF_E_CONFIG: an output that the topic's limits refuse, or rights
+ * that are missing; only abort or close may follow. */
 #ifndef GF_IO_KAFKA_SINK_H
 #define GF_IO_KAFKA_SINK_H
 

@@ -275,9 +275,6 @@ turn_live(struct live *live, bool *done_out, struct gf_error *error)
     live_beat(live, "fold and produce");
     rc = live->sink->ops->begin(live->sink, error);
     gf_point(GF_POINT_BEFORE_PRODUCE);
-    if (rc == GF_E_UNKNOWN_OUTCOME && options->must_stop(options->context)) {
-        return GF_OK; /* what is in memory is committed: it can be written */
-    }
     if (rc == GF_OK) {
         rc = step_all(live, advance_to, error);
     }
@@ -404,11 +401,6 @@ stop_clean(struct live *live, struct gf_error *error)
         if (rc == GF_OK && has_swept) {
             rc = heartbeat_all(live, error);
         }
-        if (rc == GF_E_UNKNOWN_OUTCOME && live->options->must_stop(live->options->context)) {
-            /* Nothing is lost: the next start names what is not named. */
-            live->options->warn(live->options->context, rc, error->text, 0);
-            return GF_OK;
-        }
     }
     return rc;
 }
@@ -432,9 +424,9 @@ gf_live_run(const struct gf_live_options *options, struct gf_live_status *status
         is_over = true;
         if (rc == GF_OK && live.sink != NULL) {
             rc = stop_clean(&live, error);
-            if (rc != GF_OK && done) { /* the last commit is no other than those before */
+            if (rc != GF_OK) { /* the last commit is no other than those before */
                 rc = cure(&live, rc, error);
-                is_over = rc != GF_OK;
+                is_over = rc != GF_OK || options->must_stop(options->context);
             }
         } else if (rc == GF_OK &&
                    live.trouble != GF_OK) { /* told to stop while it could not work */

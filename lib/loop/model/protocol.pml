@@ -136,7 +136,7 @@ byte faults = BUDGET;
 #else
 #define TWICE 0
 #endif
-#if LATE_END == 1
+#if LATE_END == 1 || LATE_END == 3
 #define MAY_BEGIN (E.pc == IDLE && T.st == EMPTY && !E.lost)
 #else
 #define MAY_BEGIN (E.pc == IDLE && T.st == EMPTY)
@@ -536,6 +536,10 @@ end:
 #endif
 #if LATE_END == 1                       /* begin: a request of the last transaction may be under way */
   :: d_step { E.pc == IDLE && E.lost -> fenced() }
+#endif
+#if LATE_END == 3                       /* or: a new epoch, and the memory stays; the fence says whether the shards are still ours */
+  :: d_step { E.pc == IDLE && E.lost && T.st == ONGOING -> SAY("engine %d: renews, aborts open txn of its id\n", e); new_epoch(X); decide_abort(X) }
+  :: d_step { E.pc == IDLE && E.lost && T.st == EMPTY -> SAY("engine %d: renews its epoch\n", e); new_epoch(X); T.cur[e] = 1; E.lost = 0 }
 #endif
   /* 4. begin: one transaction over any of the live shards that have input */
   :: atomic { MAY_BEGIN && (WORK(0) || WORK(NSH-1)) ->

@@ -100,6 +100,7 @@ table() {
  |naive|late-epoch|-DNSH=1 -DLATE=2|2 5
 *|naive|late-end|-DNSH=1 -DSPLIT=1 -DLATE_END=2|2
  |naive|late-end|-DNSH=1 -DSPLIT=1 -DLATE_END=2|1 5
+*|naive|renew-no-fence|-DNSH=1 -DN=2 -DONEID=1 -DFENCE=0 -DREAD=0 -DLATE_END=3|1
 *|naive|coord-commit|-DNSH=1 -DSTORE=1 -DCOORD=2|3
 *|naive|coord-gen|-DNSH=1 -DCOORD=3|1
 *|naive|coord-part|-DNSH=1 -DCOORD=4|2
@@ -145,6 +146,11 @@ table() {
  |safe|late-end-2|-DNSH=1 -DN=2 -DSPLIT=1 -DLATE_END=1|all
  |safe|late-end-keep|-DNSH=1 -DN=2 -DSPLIT=1 -DLATE_END=1 -DKEEP=1 -DKNOWN=1|all
  |safe|late-end-live|-DNSH=1 -DN=2 -DLATE_END=1 -DBUDGET=3|4
+*|safe|renew|-DNSH=1 -DN=1 -DSPLIT=1 -DLATE_END=3|all
+ |safe|renew-2|-DNSH=1 -DN=2 -DSPLIT=1 -DLATE_END=3|all
+ |safe|renew-keep|-DNSH=1 -DN=2 -DSPLIT=1 -DLATE_END=3 -DKEEP=1 -DKNOWN=1|all
+ |safe|renew-name|-DNSH=1 -DN=1 -DLATE_END=3 -DNAME=2 -DCLAIMS=1 -DLOOK=1|all
+ |safe|renew-live|-DNSH=1 -DN=2 -DLATE_END=3 -DBUDGET=3|4
 *|safe|coord|-DNSH=1 -DN=1 -DCOORD=1|all
  |safe|coord-2|-DNSH=1 -DN=2 -DCOORD=1|all
  |safe|standby|-DNSH=1 -DN=2 -DSTANDBY=1|all

@@ -5,6 +5,11 @@
 
 void (*gf_point_hook)(enum gf_point point);
 unsigned gf_rules_off;
+const unsigned gf_rules_all = 0
+#define GF_RULE_OR(code, number, text) | 1u << number
+    GF_RULES(GF_RULE_OR)
+#undef GF_RULE_OR
+    ;
 
 const char *
 gf_point_name(enum gf_point point)

@@ -51,11 +51,9 @@ enum gf_point {
     X(TIME_OF_RECORD, 11, "time-of-record")    /* R11: shard time is that of each record */        \
     X(END_AFTER_STORE, 12, "end-after-store")  /* R12: the journal's end is asked for after the    \
                                                   assignment, with the store chosen */             \
-    X(MARK, 20, "mark") /* R20: a store that the journal does not reach is refused */              \
-    X(RENEW, 21,                                                                                   \
-      "renew") /* R21: a connection lost in a transaction: the next one has a new epoch */         \
-    X(SLICE_CHECK, 31,                                                                             \
-      "slice-check") /* not of the model: a slice is used only if its digest says so */
+    X(MARK, 20, "mark")   /* R20: a store that the journal does not reach is refused */            \
+    X(RENEW, 21, "renew") /* R21: a connection lost in a transaction: a new epoch */               \
+    X(SLICE_CHECK, 31, "slice-check") /* not of the model: a slice is used if its digest fits */
 
 enum gf_rule {
 #define GF_RULE_CODE(name, number, text) GF_RULE_##name = number,
@@ -68,6 +66,7 @@ extern void (*gf_point_hook)(enum gf_point point); /* NULL: nothing happens */
 extern unsigned gf_rules_off;                      /* a bit for each rule */
 const char *gf_point_name(enum gf_point point);
 unsigned gf_rule_bit(const char *name); /* of gf_rules_off; 0: no such rule */
+extern const unsigned gf_rules_all;     /* the bits of every rule */
 
 static inline void
 gf_point(enum gf_point point)

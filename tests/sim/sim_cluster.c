@@ -7,6 +7,7 @@
 
 #include "cluster/defects.h"
 #include "cluster/sim.h"
+#include "loop/fault.h"
 
 static const char *const counter_texts[] = {
 #define COUNTER_TEXT(name, text) [SIM_##name] = text,
@@ -28,7 +29,7 @@ usage(void)
                     "  --trace     what happens, in words\n"
                     "  --off RULE  switches a rule of the protocol off:");
     for (uint32_t i = 0; i < sim_defect_count; i++) {
-        fprintf(stderr, " %s", sim_defects[i].name);
+        fprintf(stderr, " %s", sim_defects[i].rule);
     }
     fprintf(stderr, "\n");
     return 64;
@@ -37,13 +38,8 @@ usage(void)
 static bool
 rule_off(const char *name)
 {
-    for (uint32_t i = 0; i < sim_defect_count; i++) {
-        if (strcmp(sim_defects[i].name, name) == 0) {
-            gf_rules_off |= 1u << sim_defects[i].rule;
-            return true;
-        }
-    }
-    return false;
+    gf_rules_off |= gf_rule_bit(name);
+    return gf_rule_bit(name) != 0;
 }
 
 static bool

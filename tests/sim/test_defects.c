@@ -9,6 +9,7 @@
 
 #include "cluster/defects.h"
 #include "cluster/sim.h"
+#include "loop/fault.h"
 
 #define SEEDS_MAX 400
 
@@ -17,7 +18,7 @@ static uint64_t
 seed_find(const struct sim_defect *defect, struct sim_result *result_out)
 {
     for (uint64_t seed = 0; seed <= SEEDS_MAX; seed++) {
-        gf_rules_off = 1u << defect->rule;
+        gf_rules_off = gf_rule_bit(defect->rule);
         *result_out = sim_run(seed == 0 ? defect->seed : seed, false);
         gf_rules_off = 0;
         if (!result_out->is_ok) {
@@ -32,21 +33,24 @@ every_rule_is_needed(void **state)
 {
     (void)state;
     uint32_t missed = 0;
+    unsigned seen = 0;
     for (uint32_t i = 0; i < sim_defect_count; i++) {
+        seen |= gf_rule_bit(sim_defects[i].rule);
         struct sim_result result;
         const uint64_t seed = seed_find(&sim_defects[i], &result);
         if (seed == 0) {
-            print_message("%s off: not caught in %d seeds\n", sim_defects[i].name, SEEDS_MAX);
+            print_message("%s off: not caught in %d seeds\n", sim_defects[i].rule, SEEDS_MAX);
             missed++;
             continue;
         }
-        print_message("%s off: seed %u: %s\n", sim_defects[i].name, (unsigned)seed, result.failure);
+        print_message("%s off: seed %u: %s\n", sim_defects[i].rule, (unsigned)seed, result.failure);
         result = sim_run(seed, false);
         if (!result.is_ok) {
             fail_msg("seed %u fails with every rule on: %s", (unsigned)seed, result.failure);
         }
     }
     assert_int_equal(missed, 0);
+    assert_int_equal(seen, gf_rules_all);
 }
 
 /* The same seed gives the same run. */

@@ -5,11 +5,8 @@
 
 #include <stdint.h>
 
-#include "loop/fault.h"
-
 struct sim_defect {
-    const char *name;
-    enum gf_rule rule;
+    const char *rule;
     uint64_t seed; /* catches it; may have moved: then the seeds from 1 on are searched */
 };
 

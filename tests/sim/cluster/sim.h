@@ -46,6 +46,7 @@ struct sim_sink;
     X(REBALANCES, "rebalances")                                                                    \
     X(UNKNOWNS, "commits troubled")                                                                \
     X(REPEATS, "commits and aborts sent twice")                                                    \
+    X(RENEWALS, "epochs renewed in place")                                                         \
     X(REFUSALS, "refused by generation")                                                           \
     X(FENCES, "transactions ended by others")                                                      \
     X(CONDEMNED, "stores put away")                                                                \

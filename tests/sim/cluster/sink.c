@@ -171,15 +171,39 @@ end_repeat(struct sim_sink *sink, bool is_commit)
 /* ---- the calls ---- */
 
 static enum gf_rc
+epoch_take(struct sim_instance *instance, uint32_t *epoch_out, struct gf_error *error)
+{
+    struct sim *sim = instance->sim;
+    if (!coordinator_ask(instance, sim_delay(sim, 2000, 20, GF_US_PER_S))) {
+        return gf_fail(error, GF_E_UNAVAILABLE, "the coordinator does not answer");
+    }
+    *epoch_out = broker_init(sim, instance->index);
+    SIM_TRACE(sim, "%s: init_transactions, epoch %u", instance->name, *epoch_out);
+    while (sim->ids[instance->index].state != SIM_TXN_EMPTY) {
+        sim_pass(instance, 5000);
+    }
+    return GF_OK;
+}
+
+static enum gf_rc
 sink_begin(struct gf_sink *base, struct gf_error *error)
 {
     struct sim_sink *sink = sink_of(base);
     sim_pass(sink->instance, sim_delay(sink->sim, 50, 0, 0));
+    if (sink->must_renew &&
+        GF_RULE(RENEW)) { /* in a group in place: its fence protects the shards */
+        if (sink->sim->is_fixed) {
+            return gf_fail(error, GF_E_UNKNOWN_OUTCOME, "a request may still arrive: a new epoch");
+        }
+        const enum gf_rc rc = epoch_take(sink->instance, &sink->epoch, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+        sink->must_renew = sink->is_fenced = false;
+        sink->sim->counts[SIM_RENEWALS]++;
+    }
     if (sink->is_fenced) {
         return fenced(error);
-    }
-    if (sink->must_renew && GF_RULE(RENEW)) {
-        return gf_fail(error, GF_E_UNKNOWN_OUTCOME, "a request may still arrive: a new epoch");
     }
     sink->has_failed = false;
     memset(sink->step, 0, sizeof(sink->step));
@@ -408,13 +432,10 @@ sim_sink_open(struct sim_instance *instance, struct gf_sink **out, struct gf_err
                                            .abort = sink_abort,
                                            .close = sink_close};
     struct sim *sim = instance->sim;
-    if (!coordinator_ask(instance, sim_delay(sim, 2000, 20, GF_US_PER_S))) {
-        return gf_fail(error, GF_E_UNAVAILABLE, "the coordinator does not answer");
-    }
-    const uint32_t epoch = broker_init(sim, instance->index);
-    SIM_TRACE(sim, "%s: init_transactions, epoch %u", instance->name, epoch);
-    while (sim->ids[instance->index].state != SIM_TXN_EMPTY) {
-        sim_pass(instance, 5000);
+    uint32_t epoch = 0;
+    const enum gf_rc rc = epoch_take(instance, &epoch, error);
+    if (rc != GF_OK) {
+        return rc;
     }
     struct sim_sink *sink = calloc(1, sizeof(*sink));
     if (sink == NULL) {

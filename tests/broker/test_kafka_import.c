@@ -261,7 +261,7 @@ world_make(void **state)
 int
 main(int argc, char **argv)
 {
-    if (argc != 2) {
+    if (argc < 2) {
         fprintf(stderr, "usage: test_kafka_import GRIDFOLD\n");
         return 64;
     }

@@ -288,7 +288,7 @@ world_end(void **state)
 int
 main(int argc, char **argv)
 {
-    if (argc != 2) {
+    if (argc < 2) {
         fprintf(stderr, "usage: test_kafka_stages GRIDFOLD\n");
         return 64;
     }

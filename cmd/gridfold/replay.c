@@ -79,15 +79,30 @@ comparison_close(struct comparison *comparison)
     }
 }
 
+struct shard_progress {
+    struct job *job;
+    uint32_t shard;
+};
+
+static void
+shard_progress_show(void *context, const char *what, int64_t done, int64_t total)
+{
+    const struct shard_progress *const self = context;
+    char text[GF_BAR_TEXT_SIZE];
+    snprintf(text, sizeof(text), "%s shard %u", what, self->shard);
+    job_progress(self->job, text, done, total);
+}
+
 static enum gf_rc
 replay_all(struct job *job, const struct replay_flags *flags, struct comparison *comparison,
-           const struct gf_progress *progress, struct gf_replay_totals *total,
-           struct gf_error *error)
+           struct gf_replay_totals *total, struct gf_error *error)
 {
+    struct shard_progress where = {.job = job};
+    const struct gf_progress progress = {.show = shard_progress_show, .context = &where};
     const struct gf_replay_options options = {
         .from = flags->from,
         .to = flags->to,
-        .progress = progress,
+        .progress = &progress,
         .compare = comparison == NULL ? NULL : &comparison->compare,
     };
     *total = (struct gf_replay_totals){.from = GF_TIME_NONE, .to = GF_TIME_NONE};
@@ -100,6 +115,7 @@ replay_all(struct job *job, const struct replay_flags *flags, struct comparison 
         if (comparison != NULL) {
             comparison->compare.is_open = false;
         }
+        where.shard = i;
         rc = gf_shard_replay_as(job->shards[i], &options, &one, error);
         if (comparison != NULL && comparison->compare.is_open) {
             compare_cuts_print(&comparison->compare);
@@ -170,8 +186,7 @@ replay_start(const struct verb *verb, const struct replay_flags *flags)
     }
     const int64_t started = job.clock->monotonic_us(job.clock);
     if (rc == GF_OK) {
-        const struct gf_progress progress = {.show = job_progress, .context = &job};
-        rc = replay_all(&job, flags, comparison, &progress, &total, &error);
+        rc = replay_all(&job, flags, comparison, &total, &error);
         gf_screen_end(&job.screen);
     }
     if (rc == GF_OK) {

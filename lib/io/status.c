@@ -357,16 +357,17 @@ bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total)
 {
     struct gf_screen *screen = bar->screen;
     const int64_t now_us = screen->clock->monotonic_us(screen->clock);
-    const bool is_first = bar->what == NULL || strcmp(bar->what, what) != 0;
+    const bool is_first = bar->what[0] == '\0' || done < bar->done || strcmp(bar->what, what) != 0;
     const bool is_last = total > 0 && done >= total;
     if (is_first) {
         gf_screen_end(screen);
-        *bar =
-            (struct gf_bar){.screen = screen, .what = what, .rate = rate_start, .start_us = now_us};
+        *bar = (struct gf_bar){.screen = screen, .rate = rate_start, .start_us = now_us};
+        snprintf(bar->what, sizeof(bar->what), "%s", what);
     } else if (is_last ? bar->is_over : !screen_is_due(screen, now_us)) {
         return;
     }
     bar->is_over = is_last;
+    bar->done = done;
     screen->shown_us = now_us;
     rate_sample(&bar->rate, now_us, (double)done);
     int64_t left_us =

@@ -67,17 +67,19 @@ void gf_status_show(struct gf_status *status, const struct gf_status_facts *fact
 
 /* ---- the progress of long work ---- */
 
+#define GF_BAR_TEXT_SIZE 48
+
 struct gf_bar {
     struct gf_screen *screen;
-    const char *what; /* the phase shown last */
+    char what[GF_BAR_TEXT_SIZE]; /* the phase shown last */
     struct gf_rate rate;
-    int64_t start_us;
+    int64_t start_us, done;
     bool is_over; /* the last was shown */
 };
 
 void gf_bar_init(struct gf_bar *bar, struct gf_screen *screen);
-/* `done` of `total` (0 or less: not known). Another `what` (a constant) starts another line. The
- * first and the last (done = total) are shown whatever the clock says. */
+/* `done` of `total` (0 or less: not known). Another `what`, or less done than before, starts another
+ * line. The first and the last (done = total) are shown whatever the clock says. */
 void gf_bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total);
 /* The same as a callback of loop/ (struct gf_progress): `context` is the bar. */
 void gf_bar_progress(void *context, const char *what, int64_t done, int64_t total);

@@ -185,6 +185,9 @@ a_bar_shows_how_much_how_fast_and_how_long(void **state)
     world.output.size = 0;
     gf_bar_show(&bar, "check", 5, 0); /* another phase, of unknown length */
     assert_string_equal(world.output.text, "\n\r\033[Kcheck  5");
+    world.output.size = 0;
+    gf_bar_show(&bar, "check", 1, 0); /* the same again, from its beginning */
+    assert_string_equal(world.output.text, "\n\r\033[Kcheck  1");
 }
 
 static void

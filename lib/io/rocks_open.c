@@ -97,6 +97,11 @@ options_set_tables(rocksdb_options_t *options, const struct gf_rocks_store_optio
     rocksdb_options_set_bytes_per_sync(options, MIB);
     rocksdb_options_set_wal_bytes_per_sync(
         options, MIB); /* so that the sync at a switch finds little to do */
+    /* Disk is reserved ahead of what is written: 1.1 write buffers for a log, unless this is less,
+     * which with one column family does nothing else. A store would keep 40 MiB that it never uses.
+     */
+    rocksdb_options_set_max_total_wal_size(options, MIB);
+    rocksdb_options_set_manifest_preallocation_size(options, MIB / 16);
     rocksdb_options_set_max_background_jobs(options, 2);
 }
 

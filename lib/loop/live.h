@@ -35,7 +35,8 @@ struct gf_live_status {
 enum gf_live_note {
     GF_LIVE_ASSIGNED, /* count: shards; text: which */
     GF_LIVE_REVOKED,
-    GF_LIVE_TAKEN,     /* shard is live; text: "standby" when it was followed for another before */
+    GF_LIVE_TAKEN,     /* shard is live; text: records folded again for it, or "standby" when it was
+                          followed for another before */
     GF_LIVE_FENCED_ID, /* text: the transactional.id whose transaction was ended */
     GF_LIVE_CONDEMNED, /* shard, text: why */
     GF_LIVE_HELD_UP,   /* shard, text: its journal cannot be read to the end, once in a stall */

@@ -10,6 +10,7 @@
  * 8 unknown: live_set_back, then 1.
  * 9 revoked, lost: live_hear (nothing is open when the group is heard).
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,6 +44,17 @@ note(struct live *live, enum gf_live_note what, uint32_t value, const char *text
     if (live->options->note != NULL) {
         live->options->note(live->options->context, what, value, text);
     }
+}
+
+static void
+note_taken(struct live *live, const struct member *member)
+{
+    char text[64] = "standby";
+    if (!member->was_standby) {
+        snprintf(text, sizeof(text), "%" PRId64 " records folded again",
+                 gf_shard_refolded(member->shard));
+    }
+    note(live, GF_LIVE_TAKEN, member->id, text);
 }
 
 bool
@@ -328,7 +340,7 @@ member_follow(struct live *live, struct member *member, int64_t records, struct 
         member->has_told = false;
     }
     if (rc == GF_OK && gf_shard_place(member->shard) == GF_SHARD_LIVE) {
-        note(live, GF_LIVE_TAKEN, member->id, member->was_standby ? "standby" : "");
+        note_taken(live, member);
         member->was_standby = false;
     }
     if (rc == GF_OK && member->is_ours && member->still_since_us != 0 &&

@@ -328,6 +328,12 @@ gf_shard_progress(const struct gf_shard *shard, int64_t *done_out, int64_t *tota
     *done_out = shard->place == GF_SHARD_LIVE ? *total_out : reader->at - from;
 }
 
+int64_t
+gf_shard_refolded(const struct gf_shard *shard)
+{
+    return shard->following.records;
+}
+
 enum gf_rc
 gf_shard_holders(struct gf_shard *shard, int32_t generation,
                  char (*names_out)[GF_JOURNAL_NAME_SIZE], uint32_t *count_out,

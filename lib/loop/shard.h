@@ -99,6 +99,8 @@ enum gf_shard_place gf_shard_place(const struct gf_shard *shard);
 bool gf_shard_is_level(const struct gf_shard *shard);
 /* How far it has followed, in journal offsets. */
 void gf_shard_progress(const struct gf_shard *shard, int64_t *done_out, int64_t *total_out);
+/* Records that it has folded again since gf_shard_start. */
+int64_t gf_shard_refolded(const struct gf_shard *shard);
 /* Says where its journal cannot be read on: GF_E_UNAVAILABLE. */
 GF_MUST_USE enum gf_rc gf_shard_stuck(const struct gf_shard *shard, struct gf_error *error);
 

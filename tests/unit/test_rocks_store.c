@@ -1,9 +1,12 @@
+#include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -211,6 +214,37 @@ a_place_that_cannot_be_is_an_error(void **state)
     assert_int_equal(open_fails(path, true, &error), GF_E_NOT_FOUND);
 }
 
+/* On the disk, with what is reserved. */
+static int64_t
+folder_bytes(const char *path)
+{
+    int64_t bytes = 0;
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        struct stat facts;
+        assert_int_equal(fstatat(dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW), 0);
+        bytes += facts.st_blocks * 512;
+    }
+    closedir(folder);
+    return bytes;
+}
+
+static void
+a_small_store_takes_little_disk(void **state)
+{
+    const char *path = *state;
+    const struct gf_rocks_store_options options = {
+        .path = path, .block_cache_bytes = 1 << 20, .segment_bytes = 4 << 20};
+    struct gf_store *store = NULL;
+    assert_int_equal(gf_rocks_store_open(&options, &store, NULL), GF_OK);
+    const struct gf_store_block block[] = {block_of(1, "a", "one")};
+    const struct gf_slice_meta meta = {.batch = 1, .journal_offset = -1, .entity_count = 1};
+    assert_int_equal(store->ops->put_slice(store, 0, 0, &meta, block, 1, NULL), GF_OK);
+    assert_in_range(folder_bytes(path), 1, 4 << 20);
+    store->ops->close(store);
+}
+
 static void
 a_status_tells_what_to_do(void **state)
 {
@@ -250,6 +284,7 @@ main(int count, char **arguments)
         STORE_TEST(a_store_may_be_read_beside_its_owner),
         STORE_TEST(a_newer_format_is_refused),
         STORE_TEST(a_place_that_cannot_be_is_an_error),
+        STORE_TEST(a_small_store_takes_little_disk),
         STORE_TEST(a_status_tells_what_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,9 @@ round_run(int64_t until_ms)
         fleet_start(&chaos.instances[i]);
     }
     chaos_pass(500);
+    if (chaos.round % 2 == 1) { /* the others begin with faults in the middle of the start */
+        (void)chaos_pass_settled(30000);
+    }
     while (!watch_is_done()) {
         const bool is_enough = chaos_now_ms() > until_ms && fault_is_enough();
         if (chaos_now_ms() - started > (int64_t)ROUND_SECONDS_MAX * 1000) {

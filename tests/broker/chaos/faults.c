@@ -42,12 +42,20 @@ fault_kills(void)
     return chaos.exits[128 + SIGKILL];
 }
 
+/* The short form has one of each first. */
+static bool
+is_due(int fault)
+{
+    return chaos.is_short && (!chaos.is_only || chaos.only[fault]) &&
+           chaos.faults[fault] + chaos.faults_skipped[fault] == 0;
+}
+
 bool
 fault_is_enough(void)
 {
     bool is_enough = fault_kills() >= (uint32_t)chaos.kills_wanted;
-    for (int fault = 0; chaos.is_short && fault < CHAOS_FAULTS; fault++) {
-        is_enough = is_enough && chaos.faults[fault] + chaos.faults_skipped[fault] > 0;
+    for (int fault = 0; fault < CHAOS_FAULTS; fault++) {
+        is_enough = is_enough && !is_due(fault);
     }
     return is_enough;
 }
@@ -433,12 +441,11 @@ weight_of(int fault)
     return is_out ? 0 : weights[fault];
 }
 
-/* The short form has one of each first. */
 static enum chaos_fault
 fault_draw(void)
 {
-    for (int fault = 0; chaos.is_short && fault < CHAOS_FAULTS; fault++) {
-        if (chaos.faults[fault] + chaos.faults_skipped[fault] == 0) {
+    for (int fault = 0; fault < CHAOS_FAULTS; fault++) {
+        if (is_due(fault)) {
             return (enum chaos_fault)fault;
         }
     }

@@ -117,8 +117,7 @@ dlq_open(struct dlq *dlq, struct gf_error *error)
         return gf_fail(error, GF_E_NO_MEMORY, "%s", gf_rc_text(GF_E_NO_MEMORY));
     }
     dlq->arena = gf_arena_of(memory, ARENA_SIZE);
-    const enum gf_rc rc = job_log_open(dlq->job.config, dlq_log_name(dlq), false,
-                                       &dlq->job.properties, &dlq->job.log, error);
+    const enum gf_rc rc = job_log_open(&dlq->job, dlq_log_name(dlq), error);
     dlq->source = rc == GF_OK ? gf_log_source(dlq->job.log) : NULL;
     return rc;
 }

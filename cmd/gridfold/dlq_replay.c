@@ -248,7 +248,7 @@ letters_write(struct replay *replay, const char *log, uint32_t *written_out, str
     struct gf_log_writer_options options;
     struct gf_kafka_property *properties = NULL;
     struct gf_log_writer *writer = NULL;
-    enum gf_rc rc = job_writer_options(replay->dlq.job.config, &options, &properties);
+    enum gf_rc rc = job_writer_options(&replay->dlq.job, &options, &properties);
     *written_out = 0;
     if (rc == GF_OK) {
         options.partitions_new = 0;

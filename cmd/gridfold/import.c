@@ -318,7 +318,7 @@ import_do(const struct verb *verb, const struct arguments *arguments, struct job
         .warn = warn_show,
     };
     struct gf_error error = {.text = ""};
-    enum gf_rc rc = job_writer_options(job->config, &import.log, &job->properties);
+    enum gf_rc rc = job_writer_options(job, &import.log, &job->properties);
     if (rc != GF_OK) {
         return verb_fail(verb, rc, &error);
     }

@@ -7,6 +7,9 @@
 #include "codec/stage.h"
 #include "io/memory_map.h"
 #include "io/rocks_store.h"
+#include "io/signals.h"
+
+#define SAY_WAITING_US (30 * GF_US_PER_S)
 
 int
 job_next_option(const struct verb *verb, int argc, char **argv, struct job_flags *flags,
@@ -37,12 +40,13 @@ talk_init(struct job *job)
     const bool is_terminal = gf_screen_detect(&width);
     gf_screen_init(&job->screen, job->clock, gf_text_sink_stderr(), is_terminal);
     job->screen.width = width;
-    const int32_t format = job->config->logging.format;
+    const struct gf_config *config = job->config;
+    const bool is_json = config != NULL && config->logging.format == GF_CONFIG_FORMAT_JSON;
     job->logger = (struct gf_logger){
         .clock = job->clock,
         .sink = gf_screen_sink(&job->screen),
-        .level = (enum gf_logger_level)job->config->logging.level,
-        .format = format == GF_CONFIG_FORMAT_JSON ? GF_FORMAT_JSON : GF_FORMAT_LOGFMT,
+        .level = config == NULL ? GF_LEVEL_INFO : (enum gf_logger_level)config->logging.level,
+        .format = is_json ? GF_FORMAT_JSON : GF_FORMAT_LOGFMT,
     };
     job->screen.logger = &job->logger;
     gf_bar_init(&job->bar, &job->screen);
@@ -80,6 +84,7 @@ job_configure_log(const struct verb *verb, const struct job_flags *flags, const 
     }
     *job = (struct job){.clock = gf_system_clock()};
     if (flags->override_count == 0) {
+        talk_init(job);
         return GF_OK;
     }
     /* A log on Kafka asks for a place of the state; nobody opens it here. */
@@ -97,13 +102,42 @@ job_configure_log(const struct verb *verb, const struct job_flags *flags, const 
                                           flags->override_count + 1, &job->config, complaints);
     gf_complaints_print(complaints, stderr);
     free(complaints);
+    if (rc == GF_OK) {
+        talk_init(job);
+    }
     return rc;
 }
 
+/* Nobody is left to wonder for the length of a request timeout. */
+static bool
+broker_wait(void *context, const char *brokers, const char *why, struct gf_duration left)
+{
+    struct job *job = context;
+    const bool must_stop = gf_signals_stop_is_wanted();
+    const bool waits_on = (left.us > 0 || job->waits_for_brokers) && !must_stop;
+    const int64_t now_us = job->clock->monotonic_us(job->clock);
+    if (waits_on && (!job->has_said_waiting || now_us - job->said_waiting_us >= SAY_WAITING_US)) {
+        struct gf_log_field fields[3] = {gf_field_text("brokers", brokers)};
+        uint32_t count = 1;
+        if (!job->waits_for_brokers) {
+            fields[count++] =
+                gf_field_i64("gives_up_in_s", (left.us + GF_US_PER_S - 1) / GF_US_PER_S);
+        }
+        if (why[0] != '\0') {
+            fields[count++] = gf_field_text("error", why);
+        }
+        gf_logger_write(&job->logger, GF_LEVEL_WARN, "waiting_for_broker", fields, count);
+        job->has_said_waiting = true;
+        job->said_waiting_us = now_us;
+    }
+    return waits_on;
+}
+
 enum gf_rc
-job_kafka_config(const struct gf_config *config, struct gf_kafka_config *out,
+job_kafka_config(struct job *job, struct gf_kafka_config *out,
                  struct gf_kafka_property **properties_out)
 {
+    const struct gf_config *config = job->config;
     const uint32_t count = config == NULL ? 0 : config->kafka.properties.count;
     struct gf_kafka_property *properties = calloc((size_t)count + 2, sizeof(*properties));
     if (properties == NULL) {
@@ -124,6 +158,8 @@ job_kafka_config(const struct gf_config *config, struct gf_kafka_config *out,
         .properties = properties,
         .property_count = at,
         .request_timeout = config == NULL ? (struct gf_duration){0} : config->kafka.request_timeout,
+        .waiting = broker_wait,
+        .waiting_context = job,
     };
     *properties_out = properties;
     return GF_OK;
@@ -159,34 +195,34 @@ registry_options(const struct gf_config *config)
 }
 
 enum gf_rc
-job_log_open(const struct gf_config *config, const char *name, bool with_sink,
-             struct gf_kafka_property **properties_out, struct gf_log **out, struct gf_error *error)
+job_log_open(struct job *job, const char *name, struct gf_error *error)
 {
+    const struct gf_config *config = job->config;
     struct gf_log_options options = {.name = name,
                                      .partitions =
                                          config == NULL ? 0 : (uint32_t)config->partitions,
                                      .stages = config == NULL ? 0 : gf_config_stages(config),
-                                     .registry = registry_options(config),
-                                     .with_sink = with_sink};
+                                     .registry = registry_options(config)};
     if (config != NULL) {
         options.transactional_id = config->kafka.transactional_id;
         options.group = text_or_null(config->kafka.group);
     }
-    enum gf_rc rc = job_kafka_config(config, &options.kafka, properties_out);
+    enum gf_rc rc = job_kafka_config(job, &options.kafka, &job->properties);
     if (rc == GF_OK) {
-        rc = gf_log_open(&options, out, error);
+        rc = gf_log_open(&options, &job->log, error);
     }
     return rc;
 }
 
 enum gf_rc
-job_writer_options(const struct gf_config *config, struct gf_log_writer_options *out,
+job_writer_options(struct job *job, struct gf_log_writer_options *out,
                    struct gf_kafka_property **properties_out)
 {
+    const struct gf_config *config = job->config;
     *out = (struct gf_log_writer_options){.partitions_new =
                                               config == NULL ? 0 : (uint32_t)config->partitions,
                                           .registry = registry_options(config)};
-    return job_kafka_config(config, &out->kafka, properties_out);
+    return job_kafka_config(job, &out->kafka, properties_out);
 }
 
 static void
@@ -285,7 +321,7 @@ loop_open(struct job *job, bool with_sink, uint32_t thread, struct gf_error *err
         .session_timeout = config->kafka.session_timeout,
         .transaction_timeout = config->kafka.transaction_timeout,
     };
-    enum gf_rc rc = job_kafka_config(config, &options.kafka, &job->properties);
+    enum gf_rc rc = job_kafka_config(job, &options.kafka, &job->properties);
     if (rc == GF_OK) {
         rc = gf_log_open(&options, &job->log, error);
     }

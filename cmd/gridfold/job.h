@@ -44,6 +44,9 @@ struct job {
     struct gf_bar bar;       /* progress of recoveries and replays */
     int64_t started_us;      /* monotonic */
     struct gf_kafka_property *properties;
+    bool waits_for_brokers; /* that have never answered, for longer than a request timeout */
+    bool has_said_waiting;
+    int64_t said_waiting_us; /* monotonic */
 };
 
 /* Loads and checks the configuration, and prints what is wrong with it. Errors: GF_E_CONFIG,
@@ -78,20 +81,19 @@ void job_close(struct job *job);
 /* A callback of struct gf_progress, `context` the job: silent in the first second. */
 void job_progress(void *context, const char *what, int64_t done, int64_t total);
 
-/* What a Kafka client needs, but for its brokers; of no configuration: the defaults. The caller
+/* What a Kafka client needs, but for its brokers; of no configuration: the defaults. It says on the
+ * job's log that no broker answers, so the job stays where it is while the client lives. The caller
  * frees the properties. Errors: GF_E_NO_MEMORY. */
-GF_MUST_USE enum gf_rc job_kafka_config(const struct gf_config *config, struct gf_kafka_config *out,
+GF_MUST_USE enum gf_rc job_kafka_config(struct job *job, struct gf_kafka_config *out,
                                         struct gf_kafka_property **properties_out);
 
-/* The log that a name or a configuration's `log` stands for, for verbs that need no shards. */
-GF_MUST_USE enum gf_rc job_log_open(const struct gf_config *config, const char *name,
-                                    bool with_sink, struct gf_kafka_property **properties_out,
-                                    struct gf_log **out, struct gf_error *error);
+/* The log that a name or a configuration's `log` stands for, for verbs that need no shards and do
+ * not write. */
+GF_MUST_USE enum gf_rc job_log_open(struct job *job, const char *name, struct gf_error *error);
 
-/* What a writer of a log takes from the configuration, which may be NULL; the caller frees the
+/* What a writer of a log takes from the configuration, which may be none; the caller frees the
  * properties. Errors: GF_E_NO_MEMORY. */
-GF_MUST_USE enum gf_rc job_writer_options(const struct gf_config *config,
-                                          struct gf_log_writer_options *out,
+GF_MUST_USE enum gf_rc job_writer_options(struct job *job, struct gf_log_writer_options *out,
                                           struct gf_kafka_property **properties_out);
 
 /* Moves a job that is configured and not open to another place. */

@@ -372,8 +372,16 @@ run_start(const struct verb *verb, const struct job_flags *flags, bool exit_at_e
     gf_status_init(&run.status, &run.loops[0].job.screen);
     gf_signals_install();
     const int64_t started = job.clock->monotonic_us(job.clock);
+    /* A service may be started before its brokers. Later on, the loop decides when to ask again. */
+    run.loops[0].job.waits_for_brokers = !exit_at_end;
     rc = loops_open(&run, accept_refold, &error);
-    if (rc == GF_OK) {
+    for (uint32_t i = 0; i < run.count; i++) {
+        run.loops[i].job.waits_for_brokers = false;
+    }
+    if (rc == GF_E_UNAVAILABLE && gf_signals_stop_is_wanted()) {
+        rc = GF_OK; /* it was told to stop before a broker came */
+        stopped_log(&run, rc);
+    } else if (rc == GF_OK) {
         started_log(&run);
         const struct loop *failed = loops_run(&run, &error);
         gf_screen_end(&run.loops[0].job.screen);

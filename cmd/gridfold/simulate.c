@@ -320,7 +320,7 @@ static enum gf_rc
 log_open(struct simulate *simulate, const char *log, struct gf_error *error)
 {
     struct gf_log_writer_options options;
-    enum gf_rc rc = job_writer_options(simulate->job.config, &options, &simulate->job.properties);
+    enum gf_rc rc = job_writer_options(&simulate->job, &options, &simulate->job.properties);
     if (rc != GF_OK) {
         return gf_fail(error, rc, "%s", gf_rc_text(rc));
     }

@@ -329,8 +329,7 @@ static enum gf_rc
 log_open(struct tap *tap, struct gf_error *error)
 {
     const char *name = tap->log_name != NULL ? tap->log_name : tap->job.config->log;
-    enum gf_rc rc =
-        job_log_open(tap->job.config, name, false, &tap->job.properties, &tap->job.log, error);
+    enum gf_rc rc = job_log_open(&tap->job, name, error);
     if (rc != GF_OK) {
         return rc;
     }

@@ -43,8 +43,7 @@ folder_list(struct topics *topics, struct gf_error *error)
 {
     struct job *job = &topics->job;
     memset(topics->there, 0, sizeof(topics->there));
-    enum gf_rc rc =
-        job_log_open(job->config, job->config->log, false, &job->properties, &job->log, error);
+    enum gf_rc rc = job_log_open(job, job->config->log, error);
     if (rc == GF_E_NOT_FOUND) {
         return GF_OK; /* no folder yet */
     }
@@ -122,7 +121,7 @@ topics_open(const struct verb *verb, const struct job_flags *flags, int64_t rete
         .replication = topics->is_folder ? 0 : (uint32_t)config->kafka.replication,
         .retention_ms = retention_days * MS_PER_DAY};
     if (!topics->is_folder) {
-        rc = job_kafka_config(config, &topics->kafka, &topics->job.properties);
+        rc = job_kafka_config(&topics->job, &topics->kafka, &topics->job.properties);
         topics->kafka.brokers = config->log_rest;
     }
     if (rc == GF_OK) {

@@ -22,8 +22,7 @@ enum { OPTION_CONFIG, OPTION_SET, OPTION_QUIET, OPTION_EFFECTIVE, OPTION_CONNECT
 static enum gf_rc
 log_check(struct job *job, struct gf_error *error)
 {
-    enum gf_rc rc =
-        job_log_open(job->config, job->config->log, false, &job->properties, &job->log, error);
+    enum gf_rc rc = job_log_open(job, job->config->log, error);
     uint32_t missing = 0;
     for (int topic = 0; rc == GF_OK && topic < GF_TOPIC_COUNT; topic++) {
         struct gf_source *source = gf_log_source(job->log);

@@ -10,6 +10,8 @@
 
 #define TIMEOUT_MS_DEFAULT 30000
 #define CHECK_TIMEOUT_MS   2000
+#define WAITING_MS         2500 /* until whoever waits for a first answer is told */
+#define RETRY_WAIT_MS      50
 /* A broker that has just started may not know all topics yet. */
 #define NOT_FOUND_TRIES   4
 #define NOT_FOUND_WAIT_MS 250
@@ -48,9 +50,13 @@ static void
 on_error(rd_kafka_t *handle, int code, const char *text, void *opaque)
 {
     struct gf_kafka_client *const client = opaque;
-    client->last_code = (rd_kafka_resp_err_t)code;
     client->trouble_us = gf_kafka_now_us();
-    snprintf(client->last_text, sizeof(client->last_text), "%s", text);
+    /* That all brokers are down comes behind why the last one is. */
+    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
+        client->last_code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        client->last_code = (rd_kafka_resp_err_t)code;
+        snprintf(client->last_text, sizeof(client->last_text), "%s", text);
+    }
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && client->down_since_us == 0) {
         client->down_since_us = gf_kafka_now_us();
     }
@@ -108,6 +114,7 @@ gf_kafka_client_serve(struct gf_kafka_client *client)
 void
 gf_kafka_client_heard(struct gf_kafka_client *client)
 {
+    client->has_heard = true;
     client->down_since_us = 0;
     client->last_code = RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -219,13 +226,47 @@ gf_kafka_fail(const struct gf_kafka_client *client, rd_kafka_resp_err_t code,
                    rd_kafka_err2str(code), detail[0] == '\0' ? "" : ", ", detail, rc_advice(rc));
 }
 
+/* The first request: whoever waits is told that no broker answers, and decides for how long to ask.
+ * One that is there and slow (the request timed out) gets all of the time that is left. */
+static rd_kafka_resp_err_t
+metadata_first(struct gf_kafka_client *client, rd_kafka_topic_t *topic,
+               const struct rd_kafka_metadata **out)
+{
+    const struct gf_kafka_config *const config = client->config;
+    const int timeout_ms = gf_kafka_timeout_ms(config);
+    const int slice_ms = timeout_ms / 2 < WAITING_MS ? timeout_ms / 2 : WAITING_MS;
+    const int64_t deadline_us = gf_kafka_now_us() + (int64_t)timeout_ms * 1000;
+    int ask_ms = slice_ms;
+    for (;;) {
+        const rd_kafka_resp_err_t code =
+            rd_kafka_metadata(client->handle, topic == NULL, topic, out, ask_ms);
+        if (code != RD_KAFKA_RESP_ERR__TRANSPORT && code != RD_KAFKA_RESP_ERR__TIMED_OUT) {
+            return code;
+        }
+        rd_kafka_poll(client->handle, RETRY_WAIT_MS);
+        const int64_t left_us = deadline_us - gf_kafka_now_us();
+        const struct gf_duration left = {left_us > 0 ? left_us : 0};
+        if (config->waiting == NULL ? left.us == 0
+                                    : !config->waiting(config->waiting_context, config->brokers,
+                                                       client->last_text, left)) {
+            return code;
+        }
+        ask_ms = slice_ms;
+        if (left.us > 0 && (code == RD_KAFKA_RESP_ERR__TIMED_OUT || left.us / 1000 < slice_ms)) {
+            ask_ms = gf_kafka_wait_ms(left);
+        }
+    }
+}
+
 static enum gf_rc
 metadata_ask(struct gf_kafka_client *client, rd_kafka_topic_t *topic,
              const struct rd_kafka_metadata **out, struct gf_error *error)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    const rd_kafka_resp_err_t code = rd_kafka_metadata(
-        client->handle, topic == NULL, topic, &metadata, gf_kafka_timeout_ms(client->config));
+    const rd_kafka_resp_err_t code =
+        client->has_heard ? rd_kafka_metadata(client->handle, topic == NULL, topic, &metadata,
+                                              gf_kafka_timeout_ms(client->config))
+                          : metadata_first(client, topic, &metadata);
     const char *const subject = topic == NULL ? "all topics" : rd_kafka_topic_name(topic);
     gf_kafka_client_serve(client);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {

@@ -20,6 +20,7 @@ struct gf_kafka_client {
     const struct gf_kafka_config *config;
     rd_kafka_t *handle;
     int64_t down_since_us; /* monotonic; 0: reachable as far as is known */
+    bool has_heard;        /* a broker has answered */
     int64_t trouble_us;    /* monotonic: when librdkafka told of an error last; 0: never */
     rd_kafka_resp_err_t last_code;
     char last_text[200];                 /* of the newest error that librdkafka told of */
@@ -53,8 +54,9 @@ enum gf_rc gf_kafka_rc(rd_kafka_resp_err_t code);
 enum gf_rc gf_kafka_fail(const struct gf_kafka_client *client, rd_kafka_resp_err_t code,
                          struct gf_error *error, const char *what, ...) GF_PRINTF(4, 5);
 
-/* Metadata of `topic`, or of all topics when NULL; the caller destroys it.
- * Errors: GF_E_NOT_FOUND, GF_E_UNAVAILABLE, GF_E_CONFIG. */
+/* Metadata of `topic`, or of all topics when NULL; the caller destroys it. A client that has heard
+ * of no broker yet waits as `waiting` of its configuration says. Errors: GF_E_NOT_FOUND,
+ * GF_E_UNAVAILABLE, GF_E_CONFIG. */
 GF_MUST_USE enum gf_rc gf_kafka_metadata(struct gf_kafka_client *client, rd_kafka_topic_t *topic,
                                          const struct rd_kafka_metadata **out,
                                          struct gf_error *error);

@@ -6,6 +6,7 @@
 #ifndef GF_IO_KAFKA_CONF_H
 #define GF_IO_KAFKA_CONF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <librdkafka/rdkafka.h>
@@ -29,6 +30,13 @@ struct gf_kafka_property {
  * uses the handle. */
 typedef void gf_kafka_log_fn(void *context, int level, const char *text);
 
+/* Called by the thread that uses the handle, every few seconds for as long as no broker has
+ * answered a client's first request. `why`: librdkafka's newest error, or "". `left`: of the
+ * request timeout; 0: it is over. Returns whether to wait on, which may be for longer than the
+ * timeout. */
+typedef bool gf_kafka_waiting_fn(void *context, const char *brokers, const char *why,
+                                 struct gf_duration left);
+
 /* Lent for as long as a source, sink or admin call made with it lives. */
 struct gf_kafka_config {
     const char *brokers;      /* "host:port,host:port" */
@@ -39,6 +47,8 @@ struct gf_kafka_config {
         request_timeout;  /* how long a call waits for a broker before GF_E_UNAVAILABLE; 0: 30 s */
     gf_kafka_log_fn *log; /* NULL: silent */
     void *log_context;
+    gf_kafka_waiting_fn *waiting; /* NULL: silent, and no longer than the timeout */
+    void *waiting_context;
 };
 
 /* A fresh configuration; rd_kafka_new takes it, else the caller destroys it.

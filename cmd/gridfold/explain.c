@@ -130,9 +130,24 @@ output_find(struct job *job, struct output *output, struct gf_error *error)
 
 /* ---- explaining it ---- */
 
-/* Puts the newest snapshot from before the batch where the shard's scratch store will be; false
- * where there is none that is whole. */
-static bool
+static void
+snapshot_pass_over(const struct job *job, uint32_t shard, int64_t batch, const char *why)
+{
+    gf_logger_say(&job->logger, GF_LEVEL_WARN, "snapshot_passed_over", gf_field_u64("shard", shard),
+                  gf_field_i64("batch", batch), gf_field_text("text", why));
+}
+
+/* The one that was taken does not serve after all. */
+static void
+snapshot_unfit(void *context, const char *why)
+{
+    const struct explain_report *report = context;
+    snapshot_pass_over(report->job, report->shard, report->snapshot, why);
+}
+
+/* Puts the newest snapshot from before the batch where the shard's scratch store will be; 0 where
+ * there is none that is whole. */
+static int64_t
 snapshot_take(const struct job *job, const char *scratch, const struct gf_lineage *lineage)
 {
     const char *folder = job->config->snapshot.folder;
@@ -142,15 +157,17 @@ snapshot_take(const struct job *job, const char *scratch, const struct gf_lineag
     int64_t *batches = NULL, taken = 0;
     uint32_t count = 0;
     snprintf(path, sizeof(path), "%s/shard-%04" PRIu32, scratch, shard);
-    if (folder[0] == '\0' ||
-        gf_snapshot_batches(folder, shard, &batches, &count, &error) != GF_OK) {
-        return false;
+    const enum gf_rc rc =
+        folder[0] == '\0' ? GF_OK : gf_snapshot_batches(folder, shard, &batches, &count, &error);
+    if (rc != GF_OK) {
+        snapshot_pass_over(job, shard, 0, error.text);
     }
     for (uint32_t i = 0; i < count && taken == 0; i++) {
         if (batches[i] > 0 && batches[i] < lineage->batch) {
             if (gf_snapshot_restore(folder, shard, batches[i], path, &error) == GF_OK) {
                 taken = batches[i];
             } else {
+                snapshot_pass_over(job, shard, batches[i], error.text);
                 gf_scratch_remove(path);
             }
         }
@@ -159,7 +176,7 @@ snapshot_take(const struct job *job, const char *scratch, const struct gf_lineag
     if (taken > 0) {
         fprintf(stderr, "folding from the snapshot at batch %" PRId64 "\n", taken);
     }
-    return taken > 0;
+    return taken;
 }
 
 static enum gf_rc
@@ -188,11 +205,15 @@ output_explain(struct job *job, const struct output *output, const char *scratch
     }
     report->record = &output->record;
     report->body = decoded.body;
+    report->job = job;
+    report->shard = (uint32_t)lineage->shard;
+    report->snapshot = snapshot_take(job, scratch, lineage);
     const struct gf_progress progress = {.show = job_progress, .context = job};
     const struct gf_explain explain = {.record = &output->record,
                                        .lineage = lineage,
                                        .text = text,
-                                       .has_snapshot = snapshot_take(job, scratch, lineage),
+                                       .has_snapshot = report->snapshot > 0,
+                                       .passed_over = snapshot_unfit,
                                        .progress = &progress,
                                        .show = explain_show,
                                        .context = report};

@@ -2,6 +2,7 @@
 #ifndef GF_CMD_EXPLAIN_H
 #define GF_CMD_EXPLAIN_H
 
+#include "job.h"
 #include "line.h"
 #include "loop/explain.h"
 
@@ -10,7 +11,10 @@ struct explain_report {
     const void *body;               /* its struct */
     struct line line;
     bool as_json;
-    bool is_same; /* the refold gave the same bytes */
+    bool is_same;          /* the refold gave the same bytes */
+    const struct job *job; /* whose log says what became of the snapshot */
+    uint32_t shard;
+    int64_t snapshot; /* the batch of the one that is gone on from; 0: none */
 };
 
 /* A callback of struct gf_explain, `context` the report: prints to standard output. */

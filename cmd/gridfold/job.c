@@ -254,9 +254,10 @@ static enum gf_rc
 stores_open(struct job *job, enum job_store kind, const char *path, struct gf_error *error)
 {
     struct gf_store_folder_options options = job_store_options(job, kind == JOB_STORE_READ_ONLY);
-    if (kind == JOB_STORE_SCRATCH) {
+    if (kind == JOB_STORE_SCRATCH) { /* its troubles are its caller's to tell */
         options.path = path;
         options.snapshots = NULL;
+        options.note = NULL;
     }
     enum gf_rc rc = gf_store_folder_open(&options, &job->stores, error);
     if (rc == GF_OK && kind == JOB_STORE_OWN) {

@@ -139,6 +139,13 @@ batch_explain(void *context, struct gf_shard *shard, const struct gf_journal *re
     explained.after =
         entity_describe(shard, key, explain->text + GF_EXPLAIN_TEXT_SIZE, &explained.entity);
     explained.effect = effect_find(explain, &effects, &explained.is_same);
+    if (explain->has_snapshot && !explained.is_same) { /* which of the two is wrong? */
+        return gf_fail(error, GF_E_DIFFERENT,
+                       "shard %d batch %" PRId64
+                       ": folded on from it, other bytes come out than are "
+                       "on the log",
+                       explain->lineage->shard, explain->lineage->batch);
+    }
     explained.is_timer =
         is_advance || (explained.effect != NULL &&
                        explained.effect->time.us != explained.event->event.event_time.us);
@@ -155,6 +162,11 @@ snapshot_explain(struct gf_shard *shard, const struct gf_explain *explain, struc
     const int64_t wanted = explain->lineage->batch;
     int64_t first = 0;
     enum gf_rc rc = gf_shard_start(shard, error);
+    if (rc == GF_OK && shard->following.newest >= wanted) {
+        rc = gf_fail(error, GF_E_STATE,
+                     "shard %u: the store is at batch %" PRId64 ", not before batch %" PRId64,
+                     shard->options.shard, shard->following.newest, wanted);
+    }
     while (rc == GF_OK) {
         struct gf_journal record;
         int64_t offset = 0;
@@ -186,17 +198,23 @@ snapshot_explain(struct gf_shard *shard, const struct gf_explain *explain, struc
 enum gf_rc
 gf_shard_explain(struct gf_shard *shard, const struct gf_explain *explain, struct gf_error *error)
 {
+    struct gf_explain whole = *explain;
     const struct gf_replay_options options = {.from = GF_TIME_NONE,
                                               .to = GF_TIME_NONE,
                                               .progress = explain->progress,
                                               .stop_at = explain->lineage->batch,
                                               .at_batch = batch_explain,
-                                              .context = (void *)(uintptr_t)explain};
+                                              .context = &whole};
     struct gf_replay_totals totals;
     if (explain->has_snapshot) {
-        const enum gf_rc rc = snapshot_explain(shard, explain, error);
-        if (rc == GF_OK || rc == GF_E_UNAVAILABLE ||
-            gf_shard_condemn(shard, error->text, error) != GF_OK) {
+        enum gf_rc rc = snapshot_explain(shard, explain, error);
+        if (rc == GF_OK || rc == GF_E_UNAVAILABLE) {
+            return rc;
+        }
+        explain->passed_over(explain->context, error->text);
+        whole.has_snapshot = false;
+        rc = gf_shard_condemn(shard, error->text, error);
+        if (rc != GF_OK) {
             return rc;
         }
     }

@@ -30,8 +30,10 @@ struct gf_explain {
     const struct gf_lineage *lineage;
     char *text; /* 2 * GF_EXPLAIN_TEXT_SIZE, the caller's */
     /* The shard's store is a snapshot from before the batch, to go on from. Where that does not
-     * serve (other zone rules since, damage), it is condemned and batch 1 is gone on from. */
+     * serve (damage, another log's, other zone rules since, other bytes come out), it is condemned,
+     * `passed_over` is told why, and batch 1 is gone on from. */
     bool has_snapshot;
+    void (*passed_over)(void *context, const char *why); /* not NULL with a snapshot */
     const struct gf_progress *progress;
     /* Called once; all of `explained` lives during the call. */
     void (*show)(void *context, const struct gf_explained *explained);

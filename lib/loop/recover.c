@@ -188,8 +188,8 @@ unnamed_note(struct gf_shard *shard, const struct following *following)
     }
 }
 
-static void
-memory_drop(struct gf_shard *shard)
+void
+shard_memory_drop(struct gf_shard *shard)
 {
     gf_engine_reset(shard->engine);
     for (uint32_t i = 0; i < shard->feed.input_count; i++) {
@@ -213,7 +213,7 @@ gf_shard_start(struct gf_shard *shard, struct gf_error *error)
 {
     struct following *following = &shard->following;
     shard->place = GF_SHARD_AWAY;
-    memory_drop(shard);
+    shard_memory_drop(shard);
     int64_t journal_offset = 0;
     enum gf_rc rc = shard_store_open(shard, error);
     if (rc == GF_OK) {

@@ -258,12 +258,9 @@ gf_shard_replay_as(struct gf_shard *shard, const struct gf_replay_options *optio
     struct replay replay = {.shard = shard, .options = options, .journal_end = -1};
     replay.totals.from = GF_TIME_NONE;
     replay.totals.to = GF_TIME_NONE;
-    gf_engine_reset(shard->engine);
-    for (uint32_t i = 0; i < shard->feed.input_count; i++) {
-        gf_feed_seek(&shard->feed, &shard->feed.inputs[i], 0, 0);
-    }
-    shard->batch = 0;
-    shard->counts_are_known = false;
+    shard_memory_drop(shard);
+    memset(shard->metas, 0,
+           sizeof(shard->metas)); /* the store is empty, whatever was there before */
     enum gf_rc rc = shard_store_open(shard, error);
     if (rc == GF_OK) {
         rc = expected_make(&replay, error);

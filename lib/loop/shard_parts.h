@@ -120,6 +120,9 @@ enum gf_rc shard_learn_reference(struct gf_shard *shard, const struct gf_journal
 enum gf_rc shard_owner_put(struct gf_shard *shard, struct gf_span transactional_id,
                            struct gf_error *error);
 
+/* Forgets all that was folded, read ahead and followed. */
+void shard_memory_drop(struct gf_shard *shard);
+
 /* Opens the shard's store, unless it is open. */
 enum gf_rc shard_store_open(struct gf_shard *shard, struct gf_error *error);
 void shard_store_close(struct gf_shard *shard);

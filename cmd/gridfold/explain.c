@@ -237,9 +237,7 @@ output_take(struct job *job, struct output *output, const char *scratch,
     }
     if (rc == GF_OK && !report->is_same) {
         rc = gf_fail(error, GF_E_DIFFERENT,
-                     "%s: the refold does not give the bytes that are on the log; `gridfold replay "
-                     "--compare` says which of the two was altered",
-                     output->name);
+                     "%s: the refold does not give the bytes that are on the log", output->name);
     }
     if (memory != NULL) {
         gf_memory_release(memory, ARENA_SIZE);
@@ -271,6 +269,9 @@ explain_start(const struct verb *verb, const struct job_flags *flags, const char
     }
     fflush(stdout);
     const int exit_code = rc == GF_OK ? 0 : verb_fail(verb, rc, &error);
+    if (rc == GF_E_DIFFERENT) {
+        fprintf(stderr, "`gridfold replay --compare` says what was altered.\n");
+    }
     line_close(&report.line);
     free(output->bytes);
     job_close(&job);

@@ -129,7 +129,8 @@ slices_open(struct gf_shard *shard, struct following *following, int64_t *journa
     return rc;
 }
 
-/* A first start is one where the journal's end offset is 0, nothing else. */
+/* A first start is one where the journal's end offset is 0, or where it names no batch and nothing
+ * of it is gone. */
 static enum gf_rc
 first_start(struct gf_shard *shard, const struct following *following, struct gf_error *error)
 {
@@ -246,13 +247,29 @@ gf_shard_take_over(struct gf_shard *shard, struct gf_error *error)
     return GF_RULE(END_AFTER_STORE) ? gf_journal_extend(&shard->following.reader, error) : GF_OK;
 }
 
+/* There were records, and none is left to say what was folded. */
+static enum gf_rc
+journal_is_gone(const struct gf_shard *shard, struct gf_error *error)
+{
+    const struct following *following = &shard->following;
+    return gf_fail(error, GF_E_LOST,
+                   "shard %u: the journal is empty, though it has had records up to offset %" PRId64
+                   " (retention?), and the store is at batch %" PRId64
+                   "; restore the journal; or start over, which writes every output again: move "
+                   "the store away, delete the journal's topic, and make it with `gridfold topics "
+                   "create`",
+                   shard->options.shard, following->reader.first, following->newest);
+}
+
 /* At the end of the journal, and the shard is ours: it can go on from here. */
 static enum gf_rc
 take_over_end(struct gf_shard *shard, struct gf_error *error)
 {
     struct following *following = &shard->following;
     enum gf_rc rc = GF_OK;
-    if (following->newest > following->last && following->reader.end > 0 && GF_RULE(MARK)) {
+    if (!following->has_record && following->reader.first > 0) {
+        rc = journal_is_gone(shard, error);
+    } else if (following->newest > following->last && following->reader.end > 0 && GF_RULE(MARK)) {
         rc = gf_fail(error, GF_E_DAMAGED,
                      "shard %u: the store is at batch %" PRId64
                      ", which the journal does not reach: it was cut, or the store belongs to "

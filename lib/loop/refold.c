@@ -276,7 +276,8 @@ batch_refold(struct gf_shard *shard, struct following *following, const struct g
         return gf_fail(error, GF_E_DIFFERENT,
                        "shard %u batch %" PRId64
                        ": folded again from batch 1, it gives other effects than the journal "
-                       "says; `gridfold replay` shows more",
+                       "says: an input or the journal was altered, and `gridfold replay --compare` "
+                       "shows which; restore that, or a store that is at this batch or later",
                        shard->options.shard, record->batch);
     }
     gf_engine_set_tally(shard->engine, &record->tally);
@@ -292,6 +293,13 @@ batches_are_gone(const struct gf_shard *shard, const struct following *following
                  struct gf_error *error)
 {
     const bool is_hole = following->last > 0;
+    if (goes_on <= following->last) {
+        return gf_fail(error, GF_E_DAMAGED,
+                       "shard %u: in the journal batch %" PRId64 " follows batch %" PRId64
+                       ": somebody else has written to it, or it was put together again; restore "
+                       "the journal",
+                       shard->options.shard, goes_on, following->last);
+    }
     const int64_t oldest = following->oldest == 0 ? 1 : following->oldest;
     return gf_fail(error, is_hole ? GF_E_DAMAGED : GF_E_LOST,
                    "shard %u: the journal goes on with batch %" PRId64 "; batch %" PRId64
@@ -321,6 +329,7 @@ shard_take_record(struct gf_shard *shard, const struct gf_journal *record, int64
                   struct gf_error *error)
 {
     struct following *following = &shard->following;
+    following->has_record = true;
     enum gf_rc rc = slices_compare(shard, following, record, error);
     if (rc != GF_OK) {
         return rc;

@@ -34,7 +34,9 @@ journal_walk(struct replay *replay,
     if (rc == GF_OK && reader.first > 0) {
         rc = gf_fail(error, GF_E_LOST,
                      "shard %u: the journal starts at offset %" PRId64
-                     ", not at 0: an exact replay needs all of it",
+                     ", not at 0: what came before is gone (retention?), and to fold again from "
+                     "batch 1 needs all of it; restore the journal (`gridfold explain` can go on "
+                     "from a snapshot: snapshot.folder)",
                      shard->options.shard, reader.first);
     }
     if (rc == GF_OK) {
@@ -218,9 +220,13 @@ record_replay(struct replay *replay, const struct gf_journal *record, struct gf_
         return GF_OK;
     }
     if (record->batch != shard->batch + 1) {
-        return gf_fail(error, GF_E_LOST,
-                       "shard %u: the journal goes on with batch %" PRId64 " after %" PRId64,
-                       shard->options.shard, record->batch, shard->batch);
+        return gf_fail(error, GF_E_DAMAGED,
+                       "shard %u: in the journal batch %" PRId64 " follows batch %" PRId64
+                       ": %s; restore the journal",
+                       shard->options.shard, record->batch, shard->batch,
+                       record->batch > shard->batch
+                           ? "it has a hole"
+                           : "somebody else has written to it, or it was put together again");
     }
     if (record->batch == options->stop_at) {
         replay->is_over = true;

@@ -28,6 +28,7 @@ struct following {
     bool is_taking_over;    /* the end that the reader has was asked for after an assignment */
     int64_t oldest, newest; /* batch numbers of the slices in the store */
     int64_t last;           /* last batch read, 0 before the first */
+    bool has_record;        /* the journal has a record of any kind */
     int64_t marked;         /* batch that the store remembers; no slice is newer */
     uint64_t mark;          /* of its record */
     bool is_learned;        /* reference tables and positions are set */

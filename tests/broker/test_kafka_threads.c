@@ -1,8 +1,9 @@
 /* Four loops in one process, with all that has threads beside them:  test_kafka_threads GRIDFOLD
  *
  * Snapshots are copied every second, stores are verified and restored, the process is stopped in
- * the middle and starts again; at the end a replay gives what was written. `./dev tsan` runs this
- * under ThreadSanitizer, which is what it is for. */
+ * the middle and starts again; at the end a replay gives what was written. Two loops that are
+ * started before their broker wait for it. `./dev tsan` runs this under ThreadSanitizer, which is
+ * what it is for. */
 #include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -106,6 +107,28 @@ loops_are_stopped_and_looked_at(void **state)
     site_said(&site, "are what the fold gives, byte for byte");
 }
 
+static void
+a_start_waits_for_a_broker(void **state)
+{
+    (void)state;
+    struct test_program program;
+    site_make(&site, "early", "  request_timeout: 1s\n", "threads: 2\n");
+    site_create(&site);
+    beside = site;
+    snprintf(beside.log, sizeof(beside.log), "%s/early-beside.log", site_work);
+    test_broker_kill(&site_broker);
+    site_start(&site, &program, "run");
+    wait_until_said(&program, "level=warn event=waiting_for_broker");
+    site_expect(&beside, 69, "validate --connect"); /* its time-out goes by */
+    site_said(&beside, "level=warn event=waiting_for_broker");
+    site_said(&beside, "gives_up_in_s=1");
+    assert_int_equal(test_program_wait_ms(&program, 1), -1);
+    test_broker_start(&site_broker);
+    wait_until_said(&program, "event=shard_live");
+    assert_false(test_file_has(site.log, "event=recovering"));
+    stop(&program);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -120,6 +143,7 @@ main(int argc, char **argv)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loops_are_stopped_and_looked_at),
+        cmocka_unit_test(a_start_waits_for_a_broker),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     site_end(failed);

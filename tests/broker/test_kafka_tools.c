@@ -443,38 +443,6 @@ stages_are_explained_and_compared(void **state)
     }
 }
 
-/* ---- a service that is started before its broker ---- */
-
-static void
-a_start_waits_for_a_broker(void **state)
-{
-    (void)state;
-    struct site site;
-    struct test_program run;
-    site_make(&site, "early", "  request_timeout: 1s\n", "");
-    site_create(&site);
-    test_broker_kill(&site_broker);
-    site_start(&site, &run, "run --set threads=2");
-    for (int tries = 0; tries < WAIT_TRIES_MAX && !test_file_has(site.log, "waiting_for_broker");
-         tries++) {
-        assert_int_equal(test_program_wait_ms(&run, 100), -1);
-    }
-    site_said(&site, "level=warn event=waiting_for_broker");
-    struct site other = site;
-    snprintf(other.log, sizeof(other.log), "%s/early-other.log", site_work);
-    site_expect(&other, 69, "validate --connect");
-    site_said(&other, "gives_up_in_s=1");
-    test_broker_start(&site_broker);
-    for (int tries = 0; tries < WAIT_TRIES_MAX && !test_file_has(site.log, "event=shard_live");
-         tries++) {
-        assert_int_equal(test_program_wait_ms(&run, 100), -1);
-    }
-    site_said(&site, "event=shard_live");
-    assert_false(test_file_has(site.log, "event=recovering"));
-    test_program_signal(&run, SIGTERM);
-    assert_int_equal(test_program_wait(&run), 0);
-}
-
 /* ---- the world ---- */
 
 static int
@@ -525,7 +493,6 @@ main(int argc, char **argv)
         cmocka_unit_test(each_kind_of_output_is_explained),
         cmocka_unit_test(the_instance_has_noticed_nothing),
         cmocka_unit_test(stages_are_explained_and_compared),
-        cmocka_unit_test(a_start_waits_for_a_broker),
     };
     const int failed = cmocka_run_group_tests(tests, world_make, NULL);
     site_end(failed);

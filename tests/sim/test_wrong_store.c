@@ -117,6 +117,28 @@ a_journal_that_does_not_reach_the_store(void **state)
     lab_close(&lab);
 }
 
+/* Nothing is left of it: whether there is a store or none, this is no first start. */
+static void
+a_journal_that_was_emptied(void **state)
+{
+    (void)state;
+    for (int has_store = 0; has_store < 2; has_store++) {
+        struct lab lab;
+        char end[64], store[64];
+        lab_make(&lab, 7);
+        lab.stop_at_commits = 5;
+        assert_int_equal(lab_run(&lab), GF_OK);
+        lab.stop_at_commits = 0;
+        snprintf(end, sizeof(end), "records up to offset %lld ", (long long)journal_end(&lab));
+        snprintf(store, sizeof(store), "the store is at batch %s", has_store == 0 ? "0;" : "");
+        gf_memory_log_trim(lab.log, GF_TOPIC_JOURNAL, 0, journal_end(&lab));
+        lab_crash(&lab, has_store == 0 ? gf_memory_store_new() : NULL);
+        const char *const texts[] = {end, store, "restore the journal", "start over", NULL};
+        expect_refusal(&lab, GF_E_LOST, texts);
+        lab_close(&lab);
+    }
+}
+
 /* The mark of the journal is written before the slices: a store that has these without it has lost
  * a write and kept one after it. It is put away and made anew. */
 static void
@@ -176,6 +198,7 @@ main(void)
         cmocka_unit_test(a_store_of_another_log),
         cmocka_unit_test(a_journal_whose_beginning_is_gone),
         cmocka_unit_test(a_journal_that_does_not_reach_the_store),
+        cmocka_unit_test(a_journal_that_was_emptied),
         cmocka_unit_test(a_store_that_lost_its_mark),
         cmocka_unit_test(a_journal_as_short_as_the_store_allows),
     };

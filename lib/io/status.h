@@ -78,8 +78,8 @@ struct gf_bar {
 };
 
 void gf_bar_init(struct gf_bar *bar, struct gf_screen *screen);
-/* `done` of `total` (0 or less: not known). Another `what`, or less done than before, starts another
- * line. The first and the last (done = total) are shown whatever the clock says. */
+/* `done` of `total` (0 or less: not known). Another `what`, or less done than before, starts
+ * another line. The first and the last (done = total) are shown whatever the clock says. */
 void gf_bar_show(struct gf_bar *bar, const char *what, int64_t done, int64_t total);
 /* The same as a callback of loop/ (struct gf_progress): `context` is the bar. */
 void gf_bar_progress(void *context, const char *what, int64_t done, int64_t total);

@@ -42,8 +42,7 @@ fenced(struct gf_error *error)
     return gf_fail(error, GF_E_FENCED, "a newer producer has this transactional.id");
 }
 
-/* A request to the coordinator, which may be about to move: it is asked again, as the same for the
- * same. False: given up. */
+/* A request to the coordinator, which may be about to move: it is asked again. False: given up. */
 static bool
 coordinator_ask(struct sim_instance *instance, int64_t us)
 {
@@ -153,8 +152,7 @@ end_send(struct sim_sink *sink, int64_t due_us, bool is_commit)
         (struct sim_event){.run = end_late, .a = sink->index, .b = sink->epoch, .c = is_commit});
 }
 
-/* The connection is lost: the client has sent its request again by itself, and that one was
- * answered. The first one is under way still. */
+/* The client has sent its request again by itself, and has an answer; the first is under way. */
 static void
 end_repeat(struct sim_sink *sink, bool is_commit)
 {
@@ -190,8 +188,7 @@ sink_begin(struct gf_sink *base, struct gf_error *error)
 {
     struct sim_sink *sink = sink_of(base);
     sim_pass(sink->instance, sim_delay(sink->sim, 50, 0, 0));
-    if (sink->must_renew &&
-        GF_RULE(RENEW)) { /* in a group in place: its fence protects the shards */
+    if (sink->must_renew && GF_RULE(RENEW)) { /* in a group in place, under its fence */
         if (sink->sim->is_fixed) {
             return gf_fail(error, GF_E_UNKNOWN_OUTCOME, "a request may still arrive: a new epoch");
         }

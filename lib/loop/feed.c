@@ -338,7 +338,7 @@ rings_start(struct gf_feed *feed, struct gf_error *error)
 }
 
 enum gf_rc
-gf_feed_batch(struct gf_feed *feed, uint32_t events_max, struct gf_batch *out,
+gf_feed_batch(struct gf_feed *feed, uint32_t events_max, struct gf_time until, struct gf_batch *out,
               struct gf_error *error)
 {
     assert(events_max <= GF_BATCH_COUNT_MAX);
@@ -356,7 +356,8 @@ gf_feed_batch(struct gf_feed *feed, uint32_t events_max, struct gf_batch *out,
     uint32_t current = gf_merge_next(&feed->merge);
     struct gf_merge_head bound;
     bool is_bounded = current != UINT32_MAX && gf_merge_bound(&feed->merge, current, &bound);
-    while (current != UINT32_MAX && count < events_max && bytes < GF_FEED_BATCH_BYTES_MAX) {
+    while (current != UINT32_MAX && count < events_max && bytes < GF_FEED_BATCH_BYTES_MAX &&
+           feed->merge.heads[current].time_us <= until.us) {
         struct gf_feed_input *input = &feed->inputs[current];
         bytes += input->ring[input->ring_first].value.size;
         head_take(feed, input, count++);

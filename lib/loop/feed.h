@@ -69,11 +69,15 @@ GF_MUST_USE enum gf_rc gf_feed_freeze(struct gf_feed *feed, struct gf_error *err
 /* Records between positions and ends. */
 int64_t gf_feed_lag(const struct gf_feed *feed);
 
+/* No limit in time to a batch. */
+#define GF_FEED_UNTIL_END ((struct gf_time){INT64_MAX})
+
 /* The next batch up to the ends: `out` gets events and ranges (number, shard time and advance are
- * the caller's). It lives until the next call. `events_max` bounds it. Errors: those of the source
- * and of the lookup. */
+ * the caller's). It lives until the next call. It has at most `events_max` events, and ends before
+ * the first that is dated after `until`. Errors: those of the source and of the lookup. */
 GF_MUST_USE enum gf_rc gf_feed_batch(struct gf_feed *feed, uint32_t events_max,
-                                     struct gf_batch *out, struct gf_error *error);
+                                     struct gf_time until, struct gf_batch *out,
+                                     struct gf_error *error);
 
 /* The batch has been folded: its records may go. */
 void gf_feed_release(struct gf_feed *feed);

@@ -35,38 +35,6 @@ is_under_pressure(struct live *live)
     return pressure;
 }
 
-static enum gf_rc
-freeze_stage(struct live *live, enum gf_stage stage, struct gf_error *error)
-{
-    FOR_EACH_LIVE(live, member)
-    {
-        const enum gf_rc rc =
-            gf_shard_stage(member->shard) == stage ? gf_shard_freeze(member->shard, error) : GF_OK;
-        if (rc != GF_OK) {
-            return rc;
-        }
-    }
-    return GF_OK;
-}
-
-/* In canonical order a stage goes on only when those before it are at their ends and committed: the
- * ends of the internal topics are then known, and what a stage reads does not hang on how far
- * another one has come. */
-static enum gf_rc
-freeze_all(struct live *live, struct gf_error *error)
-{
-    live_beat(live, "ask for the ends of the inputs");
-    enum gf_rc rc = GF_OK;
-    for (int i = 0; rc == GF_OK && i < GF_STAGE_COUNT; i++) {
-        rc = freeze_stage(live, gf_stage_flow[i], error);
-        if (!live->options->is_arrival && live_lag(live) > 0) {
-            break;
-        }
-    }
-    gf_point(GF_POINT_AFTER_POLL);
-    return rc;
-}
-
 /* Wall time to move to: only when everything has been read and nothing has come for a while. */
 static struct gf_time
 advance_time(const struct live *live)
@@ -258,7 +226,7 @@ turn_live(struct live *live, bool *done_out, struct gf_error *error)
     bool claimed = false;
     enum gf_rc rc = claim_all(live, &claimed, error);
     if (rc == GF_OK && (options->is_arrival || live_lag(live) == 0)) {
-        rc = freeze_all(live, error);
+        rc = live_freeze(live, error);
     }
     if (rc != GF_OK) {
         return rc;

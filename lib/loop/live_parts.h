@@ -1,5 +1,5 @@
-/* The loop's own struct, shared by its files: live.c (turns), ownership.c (who owns what) and
- * live_status.c. */
+/* The loop's own struct, shared by its files: live.c (turns), pace.c (how far stages read),
+ * ownership.c (who owns what) and live_status.c. */
 #ifndef GF_LOOP_LIVE_PARTS_H
 #define GF_LOOP_LIVE_PARTS_H
 
@@ -18,6 +18,7 @@ struct member {
     bool must_take_over;    /* ours, and the journal's end has not been asked for since */
     bool was_standby;       /* it was followed for another when it became ours */
     bool is_named;          /* by the assignment that is being heard */
+    bool has_begun;         /* its ends have been frozen since it became live */
     int64_t still_since_us; /* nothing has come from its journal since; 0: something has */
     int64_t held_up_us;     /* when it last looked who holds it up; 0: never */
     bool has_told;          /* of that */
@@ -70,6 +71,8 @@ enum gf_rc live_open(struct live *live, struct gf_error *error);
 enum gf_rc live_hear(struct live *live, struct gf_duration wait, struct gf_error *error);
 /* Steps 3 and 4: a piece of recovery of every shard that needs it. `wait`: for records to come. */
 enum gf_rc live_take_over(struct live *live, struct gf_duration wait, struct gf_error *error);
+/* How far each shard may read now (pace.c). */
+enum gf_rc live_freeze(struct live *live, struct gf_error *error);
 /* Steps 7 and 8: after a commit that failed, nothing in memory is trusted. */
 void live_set_back(struct live *live, enum gf_rc rc);
 /* After GF_E_TXN. */

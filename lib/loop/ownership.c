@@ -305,6 +305,7 @@ member_start(struct live *live, struct member *member, struct gf_error *error)
         member->must_start = false;
         member->must_take_over = member->is_ours;
         member->was_standby = false;
+        member->has_begun = false;
         member->still_since_us = 0;
         member->level_us = live_now_us(live);
     }

@@ -49,7 +49,7 @@ shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record,
     }
     struct gf_batch batch = {0};
     do {
-        enum gf_rc rc = gf_feed_batch(feed, GF_BATCH_COUNT_MAX, &batch, error);
+        enum gf_rc rc = gf_feed_batch(feed, GF_BATCH_COUNT_MAX, GF_FEED_UNTIL_END, &batch, error);
         for (uint32_t i = 0; rc == GF_OK && i < batch.event_count; i++) {
             rc = gf_engine_learn(shard->engine, &batch.events[i], error);
         }
@@ -138,7 +138,7 @@ shard_batch_of(struct gf_shard *shard, const struct gf_journal *record, bool is_
         count_after += wanted->count;
         input->range.end = wanted->to;
     }
-    rc = gf_feed_batch(feed, GF_BATCH_COUNT_MAX, out, error);
+    rc = gf_feed_batch(feed, GF_BATCH_COUNT_MAX, GF_FEED_UNTIL_END, out, error);
     if (rc != GF_OK) {
         return gf_fail_prefix(error, rc, "shard %u batch %" PRId64, shard->options.shard,
                               record->batch);

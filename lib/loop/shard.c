@@ -322,8 +322,9 @@ gf_shard_stage(const struct gf_shard *shard)
 }
 
 enum gf_rc
-gf_shard_freeze(struct gf_shard *shard, struct gf_error *error)
+gf_shard_freeze(struct gf_shard *shard, struct gf_time until, struct gf_error *error)
 {
+    shard->until = until;
     return gf_feed_freeze(&shard->feed, error);
 }
 
@@ -349,7 +350,7 @@ gf_shard_step(struct gf_shard *shard, struct gf_sink *sink, struct gf_time advan
         return rc;
     }
     struct gf_batch batch = {0};
-    rc = gf_feed_batch(&shard->feed, shard->options.batch_records, &batch, error);
+    rc = gf_feed_batch(&shard->feed, shard->options.batch_records, shard->until, &batch, error);
     if (rc != GF_OK) {
         return rc;
     }

@@ -109,8 +109,10 @@ GF_MUST_USE enum gf_rc gf_shard_stuck(const struct gf_shard *shard, struct gf_er
 /* The stage it is of. */
 enum gf_stage gf_shard_stage(const struct gf_shard *shard);
 
-/* Freezes the ends at what the source has now. */
-GF_MUST_USE enum gf_rc gf_shard_freeze(struct gf_shard *shard, struct gf_error *error);
+/* Freezes the ends at what the source has now. Up to the next freeze no record is taken that is
+ * dated after `until`; see pace.c. */
+GF_MUST_USE enum gf_rc gf_shard_freeze(struct gf_shard *shard, struct gf_time until,
+                                       struct gf_error *error);
 /* Records up to the frozen ends that are not yet folded. */
 int64_t gf_shard_lag(const struct gf_shard *shard);
 

@@ -71,6 +71,8 @@ struct gf_shard {
     struct in_force current;         /* what the engine is configured with */
     bool must_claim, must_configure; /* to be appended before the next batch */
 
+    struct gf_time until; /* of the last freeze */
+
     int64_t batch;         /* last batch folded */
     uint64_t batch_mark;   /* of its journal record */
     int64_t mark_stored;   /* batch whose mark is in the store; 0: not known */

@@ -1,0 +1,111 @@
+/* Pace: how far each shard may read in a turn.
+ *
+ * What a stage reads beside the internal topics (a total, a reading that came without the head-end)
+ * can be days ahead of what an earlier stage has yet to say, and that would then be too late. So,
+ * among the shards of one loop, stages wait for those before them:
+ *
+ *   canonical  A stage goes on when those before it are at their ends and committed: what it reads
+ *              then does not hang on how far another one has come.
+ *   arrival    A shard takes nothing that is dated after the least shard time of the shards of
+ *              earlier stages that are behind. Behind is who has not come to the ends that were
+ *              frozen for it last, or has had none yet, and has records left.
+ *   both       A shard that has just become live begins when no shard of an earlier stage that is
+ *              ours is still recovering.
+ *
+ * Who is at its end, has no data or is another's holds nobody, and the first stage that has
+ * somebody behind waits for none: it goes on in this turn, so nothing stands still for good. Nor
+ * does arrival order keep a shard that lives in the present waiting for a stage that was switched
+ * on later and has a long past to read. What is taken is journalled: a recovery and a replay need
+ * none of this.
+ */
+#include "loop/fault.h"
+#include "loop/live_parts.h"
+
+/* The most that features.lateness can be, and the slots of a balance at the longest interval: what
+ * is older comes too late, whoever waits for it. */
+#define PAST_US (2 * GF_US_PER_DAY)
+
+static struct gf_time
+time_of(const struct member *member)
+{
+    return gf_engine_shard_time(gf_shard_engine(member->shard));
+}
+
+/* Whether a shard lives in the present, and the others in a past that it cannot use. */
+static bool
+is_past(const struct live *live, const struct member *member, struct gf_time until)
+{
+    const struct gf_time time = time_of(member);
+    const struct gf_time now = live->options->clock->now(live->options->clock);
+    return time.us > now.us - PAST_US && time.us - PAST_US > until.us;
+}
+
+/* Freezes the ends of one shard. `is_behind_out`: those after it must not pass it. */
+static enum gf_rc
+member_freeze(struct live *live, struct member *member, struct gf_time until, bool *is_behind_out,
+              struct gf_error *error)
+{
+    const bool was_at_end = member->has_begun && gf_shard_lag(member->shard) == 0;
+    const struct gf_time limit = is_past(live, member, until) ? GF_FEED_UNTIL_END : until;
+    const enum gf_rc rc = gf_shard_freeze(member->shard, limit, error);
+    member->has_begun = true;
+    *is_behind_out = !was_at_end && gf_shard_lag(member->shard) > 0;
+    return rc;
+}
+
+static enum gf_rc
+stage_freeze(struct live *live, enum gf_stage stage, bool must_wait, struct gf_time *until,
+             struct gf_error *error)
+{
+    struct gf_time least = *until;
+    FOR_EACH_LIVE(live, member)
+    {
+        if (gf_shard_stage(member->shard) != stage ||
+            (must_wait && (!member->has_begun || !live->options->is_arrival))) {
+            continue;
+        }
+        bool is_behind = false;
+        const enum gf_rc rc = member_freeze(live, member, *until, &is_behind, error);
+        if (rc != GF_OK) {
+            return rc;
+        }
+        const struct gf_time time = time_of(member);
+        least = is_behind && time.us < least.us ? time : least;
+    }
+    *until = live->options->is_arrival ? least : GF_FEED_UNTIL_END;
+    return GF_OK;
+}
+
+/* Whether a shard of the stage that is ours is on its way. Arrival order does not wait for one that
+ * only an operator can help. */
+static bool
+is_recovering(const struct live *live, enum gf_stage stage)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < live->member_count; i++) {
+        const struct member *member = &live->members[i];
+        found = found ||
+                (member->is_ours && !live_is_live(live, member) && member->shard != NULL &&
+                 gf_shard_stage(member->shard) == stage &&
+                 !(live->options->is_arrival && member->has_told && member->still_since_us != 0));
+    }
+    return found;
+}
+
+enum gf_rc
+live_freeze(struct live *live, struct gf_error *error)
+{
+    live_beat(live, "ask for the ends of the inputs");
+    enum gf_rc rc = GF_OK;
+    struct gf_time until = GF_FEED_UNTIL_END;
+    bool must_wait = false;
+    for (int i = 0; rc == GF_OK && i < GF_STAGE_COUNT; i++) {
+        rc = stage_freeze(live, gf_stage_flow[i], must_wait, &until, error);
+        must_wait = must_wait || is_recovering(live, gf_stage_flow[i]);
+        if (!live->options->is_arrival && live_lag(live) > 0) {
+            break;
+        }
+    }
+    gf_point(GF_POINT_AFTER_POLL);
+    return rc;
+}

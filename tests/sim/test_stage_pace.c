@@ -1,0 +1,188 @@
+/* A backlog: a stage does not run ahead of those that it reads from, whatever dies on the way. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "codec/records.h"
+#include "lab_deaths.h"
+#include "lab_journal.h"
+#include "stage_world.h"
+
+#define CUTS "batch_records: 64\ncommit: {batches: 4}\nsweep: {records: 1500}\n"
+
+static const struct stage_world world = {
+    .seed = 7, .customers = 12, .areas = 3, .days = 10, .interval_s = 3600};
+
+static struct lab canonical;
+
+static void
+must_run(struct lab *lab)
+{
+    const enum gf_rc rc = lab_run(lab);
+    if (rc != GF_OK) {
+        fail_msg("%s: %s", gf_rc_name(rc), lab->error.text);
+    }
+}
+
+static int
+canonical_make(void **state)
+{
+    (void)state;
+    lab_open(&canonical, "partitions: 2\n" CUTS STAGE_CONFIG);
+    stage_world_add(&canonical, &world);
+    must_run(&canonical);
+    return 0;
+}
+
+static int
+canonical_close(void **state)
+{
+    (void)state;
+    lab_close(&canonical);
+    return 0;
+}
+
+static uint32_t
+dead_of(const struct lab *lab, enum gf_topic topic)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < lab_count(lab, GF_TOPIC_DEAD_LETTERS); i++) {
+        struct gf_dead_letter letter;
+        lab_get(lab, GF_TOPIC_DEAD_LETTERS, i, &letter);
+        count += gf_span_equal(letter.topic, gf_span_text(gf_topics[topic].name));
+    }
+    return count;
+}
+
+/* By the last versions, both ways. */
+static void
+assert_same_balances(const struct lab *lab, const struct lab *wanted)
+{
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < lab_count(wanted, GF_TOPIC_AREA_BALANCE); i++) {
+        struct gf_area_balance one, other;
+        lab_get(wanted, GF_TOPIC_AREA_BALANCE, i, &one);
+        if (one.version > 1) {
+            continue;
+        }
+        char area[16];
+        snprintf(area, sizeof(area), "%.*s", GF_SPAN_PRINT(one.area_id));
+        const struct gf_time start = one.interval_start;
+        const uint32_t versions = stage_balance(wanted, area, start, &one);
+        seen += versions;
+        (void)stage_balance(lab, area, start, &other);
+        assert_int_equal(one.status, other.status);
+        assert_int_equal(one.total_micro_kwh.micro_kwh, other.total_micro_kwh.micro_kwh);
+        assert_int_equal(one.sum_micro_kwh.micro_kwh, other.sum_micro_kwh.micro_kwh);
+        assert_int_equal(one.readings, other.readings);
+        assert_int_equal(one.customers, other.customers);
+    }
+    assert_int_equal(seen, lab_count(wanted, GF_TOPIC_AREA_BALANCE));
+}
+
+/* Ten days that wait: in arrival order nothing comes too late that does not in canonical order. */
+static void
+a_backlog_in_arrival_order_is_balanced(void **state)
+{
+    (void)state;
+    uint32_t deaths = 0;
+    for (uint64_t seed = 0; seed <= 6; seed++) {
+        print_message("seed %u\n", (unsigned)seed);
+        struct gf_random random = {.seed = seed, .stream = 6};
+        struct lab lab;
+        lab_open(&lab, "partitions: 2\norder: arrival\n" CUTS STAGE_CONFIG);
+        lab_copy_inputs(&lab, &canonical);
+        if (seed == 0) {
+            must_run(&lab);
+        } else {
+            deaths += lab_run_through_deaths(&lab, &random);
+        }
+        assert_int_equal(dead_of(&lab, GF_TOPIC_INTERNAL_AREA_READINGS), 0);
+        assert_int_equal(dead_of(&lab, GF_TOPIC_INTERNAL_READINGS),
+                         dead_of(&canonical, GF_TOPIC_INTERNAL_READINGS));
+        assert_same_balances(&lab, &canonical);
+        lab_assert_conserved(&lab);
+        lab_journal_assert_conserved(&lab);
+        lab_close(&lab);
+    }
+    print_message("%u deaths\n", deaths);
+    assert_true(deaths > 4);
+}
+
+#define HEADEND_METERS 8
+#define FIVE_MINUTES   300
+
+/* Readings of so many days: one customer's own, hourly, and those of a head-end, each five minutes.
+ */
+static void
+headend_world_add(struct lab *lab, uint32_t days)
+{
+    const struct gf_time from = {LAB_WORLD_START.us - GF_US_PER_DAY};
+    for (uint32_t i = 0; i <= HEADEND_METERS; i++) {
+        char name[16], meter[16];
+        snprintf(name, sizeof(name), "c%u", i);
+        snprintf(meter, sizeof(meter), "M-c%u", i);
+        const struct stage_contract contract = {.customer = name,
+                                                .area = "A0",
+                                                .meter = meter,
+                                                .version = 1,
+                                                .from = from,
+                                                .to = GF_TIME_NONE,
+                                                .issued = from};
+        stage_add_contract(lab, &contract);
+    }
+    for (uint32_t at = 0; at < days * 86400; at += FIVE_MINUTES) {
+        const struct gf_time start = {LAB_WORLD_START.us + at * GF_US_PER_S};
+        for (uint32_t i = 0; i < HEADEND_METERS; i++) {
+            char meter[16];
+            snprintf(meter, sizeof(meter), "M-c%u", i);
+            const struct gf_meter_reading reading =
+                lab_reading(meter, start, FIVE_MINUTES, 1000 + i);
+            stage_add_headend(lab, meter, &reading);
+        }
+        if (at % 3600 == 0) {
+            const struct gf_meter_reading reading = lab_reading("M-c8", start, 3600, 5000);
+            lab_add_reading(lab, "c8", &reading);
+        }
+    }
+}
+
+/* The intake has more to fold again than fits in one piece; the customers have nothing. They wait
+ * for it, or the readings of the head-end would be too late. */
+static void
+a_stage_waits_for_the_recovery_of_another(void **state)
+{
+    (void)state;
+    static const char *const orders[] = {"canonical", "arrival"};
+    for (int i = 0; i < 2; i++) {
+        char config[128];
+        snprintf(config, sizeof(config),
+                 "partitions: 1\ncommit: {batches: 1}\nstages: {intake: true}\norder: %s\n",
+                 orders[i]);
+        struct lab lab;
+        lab_open(&lab, config);
+        headend_world_add(&lab, 24);
+        gf_memory_log_fail(lab.log, GF_MEMORY_COMMIT, 12, GF_E_IO, true);
+        assert_int_equal(lab_run(&lab), GF_E_IO);
+        assert_true(lab_count(&lab, GF_TOPIC_INTERNAL_READINGS) > 33000);
+        lab_crash(&lab, gf_memory_store_new());
+        must_run(&lab);
+        assert_int_equal(lab_count(&lab, GF_TOPIC_INTERNAL_READINGS), HEADEND_METERS * 288 * 24);
+        assert_int_equal(lab_count(&lab, GF_TOPIC_DEAD_LETTERS), 0);
+        lab_close(&lab);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_backlog_in_arrival_order_is_balanced),
+        cmocka_unit_test(a_stage_waits_for_the_recovery_of_another),
+    };
+    return cmocka_run_group_tests(tests, canonical_make, canonical_close);
+}

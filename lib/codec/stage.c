@@ -42,10 +42,8 @@ gf_stages_shard(uint32_t stages, uint32_t partitions, uint32_t index)
     return (uint32_t)__builtin_ctz(left) * partitions + index % partitions;
 }
 
-/* The intake's meters are those of all contracts, so each of its shards reads all of them: they are
- * keyed by customer, and few beside the readings. */
-static bool
-is_read_whole(enum gf_stage stage, enum gf_topic topic)
+bool
+gf_stage_reads_whole(enum gf_stage stage, enum gf_topic topic)
 {
     return stage == GF_STAGE_INTAKE && topic == GF_TOPIC_CUSTOMER_CONTRACTS;
 }
@@ -87,7 +85,7 @@ bool
 gf_stage_reads(uint32_t stages, enum gf_stage stage, enum gf_topic topic)
 {
     const struct gf_topic_info *const info = &gf_topics[topic];
-    if (is_read_whole(stage, topic)) {
+    if (gf_stage_reads_whole(stage, topic)) {
         return true;
     }
     return (info->is_input || info->is_internal) && info->stage == stage &&
@@ -100,7 +98,8 @@ gf_stage_input(enum gf_topic topic, uint32_t shard, uint32_t partitions, uint32_
 {
     const uint32_t partition = shard % partitions;
     *first_out = 0;
-    if (gf_topics[topic].is_reference || is_read_whole(gf_stage_of(shard, partitions), topic)) {
+    if (gf_topics[topic].is_reference ||
+        gf_stage_reads_whole(gf_stage_of(shard, partitions), topic)) {
         return count;
     }
     *first_out = gf_topics[topic].is_internal ? partition * partitions : partition;

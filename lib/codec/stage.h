@@ -48,6 +48,10 @@ uint32_t gf_stages_partitions(uint32_t stages, enum gf_topic topic, uint32_t par
 
 /* Whether shards of the stage read the topic. */
 bool gf_stage_reads(uint32_t stages, enum gf_stage stage, enum gf_topic topic);
+/* Whether each shard of the stage reads all of the topic, from its beginning, as if it were a
+ * reference topic: the intake's meters are those of all contracts, which are keyed by customer, and
+ * few beside the readings. */
+bool gf_stage_reads_whole(enum gf_stage stage, enum gf_topic topic);
 /* The partitions of a topic that the shard reads: [*first_out, *first_out + result), given that the
  * topic has `count` of them. */
 uint32_t gf_stage_input(enum gf_topic topic, uint32_t shard, uint32_t partitions, uint32_t count,

@@ -136,6 +136,7 @@ gf_feed_seek(struct gf_feed *feed, struct gf_feed_input *input, int64_t offset, 
     }
     input->range.to = offset;
     input->range.from = offset;
+    input->range.end = offset;
     input->range.count = count;
     input->has_head = false;
 }

@@ -61,7 +61,7 @@ void gf_feed_init(struct gf_feed *feed, void *memory, struct gf_source *source,
 
 struct gf_feed_input *gf_feed_find(struct gf_feed *feed, int32_t topic, uint32_t partition);
 
-/* Moves an input: what was read ahead is forgotten. */
+/* Moves an input, its end too: what was read ahead is forgotten. */
 void gf_feed_seek(struct gf_feed *feed, struct gf_feed_input *input, int64_t offset, int64_t count);
 
 /* Sets every end to what the source has now. */

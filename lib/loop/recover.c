@@ -147,6 +147,8 @@ first_start(struct gf_shard *shard, const struct following *following, struct gf
     for (uint32_t i = 0; i < shard->feed.input_count; i++) {
         struct gf_feed_input *input = &shard->feed.inputs[i];
         const enum gf_topic topic = (enum gf_topic)input->range.topic;
+        const bool is_whole =
+            gf_topics[topic].is_reference || gf_stage_reads_whole(gf_shard_stage(shard), topic);
         int64_t offset = 0, end = 0;
         enum gf_rc rc = shard->source->ops->ends(shard->source, topic, input->range.partition,
                                                  &offset, &end, error);
@@ -156,9 +158,9 @@ first_start(struct gf_shard *shard, const struct following *following, struct gf
                          ", not at 0: reference topics must "
                          "keep everything",
                          gf_topics[topic].name, input->range.partition, offset);
-        } else if (rc == GF_OK && !gf_topics[topic].is_reference && start_is_latest) {
+        } else if (rc == GF_OK && !is_whole && start_is_latest) {
             offset = end;
-        } else if (rc == GF_OK && !gf_topics[topic].is_reference && !gf_time_is_none(start)) {
+        } else if (rc == GF_OK && !is_whole && !gf_time_is_none(start)) {
             rc = shard->source->ops->offset_at(shard->source, topic, input->range.partition, start,
                                                &offset, error);
         }

@@ -35,9 +35,7 @@ shard_learn_reference(struct gf_shard *shard, const struct gf_journal *record,
     struct gf_feed *feed = &shard->feed;
     shard->counts_are_known = false;
     for (uint32_t i = 0; i < feed->input_count; i++) {
-        struct gf_feed_input *input = &feed->inputs[i];
-        gf_feed_seek(feed, input, 0, 0);
-        input->range.end = 0;
+        gf_feed_seek(feed, &feed->inputs[i], 0, 0);
     }
     for (uint32_t i = 0; i < record->inputs.count; i++) {
         const struct gf_journal_input *wanted = &record->inputs.items[i];

@@ -116,12 +116,19 @@ a_backlog_in_arrival_order_is_balanced(void **state)
 #define HEADEND_METERS 8
 #define FIVE_MINUTES   300
 
+static void
+own_reading_add(struct lab *lab, struct gf_time start)
+{
+    const struct gf_meter_reading reading = lab_reading("M-c8", start, 3600, 5000);
+    lab_add_reading(lab, "c8", &reading);
+}
+
 /* Readings of so many days: one customer's own, hourly, and those of a head-end, each five minutes.
  */
 static void
-headend_world_add(struct lab *lab, uint32_t days)
+headend_world_add(struct lab *lab, struct gf_time begin, uint32_t days)
 {
-    const struct gf_time from = {LAB_WORLD_START.us - GF_US_PER_DAY};
+    const struct gf_time from = {begin.us - GF_US_PER_DAY};
     for (uint32_t i = 0; i <= HEADEND_METERS; i++) {
         char name[16], meter[16];
         snprintf(name, sizeof(name), "c%u", i);
@@ -136,7 +143,7 @@ headend_world_add(struct lab *lab, uint32_t days)
         stage_add_contract(lab, &contract);
     }
     for (uint32_t at = 0; at < days * 86400; at += FIVE_MINUTES) {
-        const struct gf_time start = {LAB_WORLD_START.us + at * GF_US_PER_S};
+        const struct gf_time start = {begin.us + at * GF_US_PER_S};
         for (uint32_t i = 0; i < HEADEND_METERS; i++) {
             char meter[16];
             snprintf(meter, sizeof(meter), "M-c%u", i);
@@ -145,8 +152,7 @@ headend_world_add(struct lab *lab, uint32_t days)
             stage_add_headend(lab, meter, &reading);
         }
         if (at % 3600 == 0) {
-            const struct gf_meter_reading reading = lab_reading("M-c8", start, 3600, 5000);
-            lab_add_reading(lab, "c8", &reading);
+            own_reading_add(lab, start);
         }
     }
 }
@@ -165,7 +171,7 @@ a_stage_waits_for_the_recovery_of_another(void **state)
                  orders[i]);
         struct lab lab;
         lab_open(&lab, config);
-        headend_world_add(&lab, 24);
+        headend_world_add(&lab, LAB_WORLD_START, 24);
         gf_memory_log_fail(lab.log, GF_MEMORY_COMMIT, 12, GF_E_IO, true);
         assert_int_equal(lab_run(&lab), GF_E_IO);
         assert_true(lab_count(&lab, GF_TOPIC_INTERNAL_READINGS) > 33000);
@@ -177,12 +183,86 @@ a_stage_waits_for_the_recovery_of_another(void **state)
     }
 }
 
+static bool
+has_read_all(const struct lab *lab, enum gf_topic topic)
+{
+    const struct gf_feed *feed = gf_shard_feed(lab->shards[0]);
+    for (uint32_t i = 0; i < feed->input_count; i++) {
+        const struct gf_batch_input *range = &feed->inputs[i].range;
+        if (range->topic == (int32_t)topic && range->to < range->end) {
+            return false;
+        }
+    }
+    return true;
+}
+
+#define OFF "partitions: 1\norder: arrival\nbatch_records: 256\ncommit: {batches: 1}\n"
+#define ON  OFF "stages: {intake: true}\n"
+
+/* The intake comes late: what ended more than two days before the customers' time is LATE, and
+ * nothing else, as they wait for it. */
+static void
+what_a_late_intake_cannot_bring(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_open(&lab, ON);
+    headend_world_add(&lab, LAB_WORLD_START, 12);
+    lab_configure(&lab, OFF);
+    lab.stop_at_commits = 2; /* a claim and a batch: half of the customer's own readings */
+    must_run(&lab);
+    const struct gf_time switched = lab.status.shard_time;
+    assert_true(switched.us > LAB_WORLD_START.us + 5 * GF_US_PER_DAY);
+    assert_true(switched.us < LAB_WORLD_START.us + 12 * GF_US_PER_DAY);
+    lab.stop_at_commits = 0;
+    lab_crash(&lab, NULL);
+    lab_configure(&lab, ON);
+    must_run(&lab);
+    const int64_t late_us = switched.us - LAB_WORLD_START.us - 2 * GF_US_PER_DAY;
+    const int64_t late = (late_us - 1) / (FIVE_MINUTES * GF_US_PER_S) * HEADEND_METERS;
+    assert_int_equal(lab_count(&lab, GF_TOPIC_DEAD_LETTERS), late);
+    assert_int_equal(dead_of(&lab, GF_TOPIC_INTERNAL_READINGS), late);
+    lab_close(&lab);
+}
+
+/* Customers of the present do not wait for an intake that reads weeks of the past; those of the
+ * past do. */
+static void
+the_present_waits_for_no_past(void **state)
+{
+    (void)state;
+    for (int is_present = 0; is_present < 2; is_present++) {
+        struct lab lab;
+        lab_open(&lab, ON);
+        const int64_t now_us = lab.clock.base.now(&lab.clock.base).us;
+        const struct gf_time begin = {is_present ? now_us - 12 * GF_US_PER_DAY
+                                                 : LAB_WORLD_START.us};
+        headend_world_add(&lab, begin, 12);
+        lab_configure(&lab, OFF);
+        must_run(&lab);
+        own_reading_add(&lab, (struct gf_time){begin.us + 12 * GF_US_PER_DAY});
+        lab_crash(&lab, NULL);
+        lab_configure(&lab, ON);
+        lab.stop_at_commits = gf_memory_log_calls(lab.log, GF_MEMORY_COMMIT) + 4;
+        must_run(&lab);
+        assert_true(lab.status.lag > 1000); /* of the intake */
+        assert_int_equal(has_read_all(&lab, GF_TOPIC_METER_READINGS), is_present);
+        lab.stop_at_commits = 0;
+        lab_crash(&lab, NULL);
+        must_run(&lab);
+        assert_true(has_read_all(&lab, GF_TOPIC_METER_READINGS));
+        lab_close(&lab);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_backlog_in_arrival_order_is_balanced),
         cmocka_unit_test(a_stage_waits_for_the_recovery_of_another),
+        cmocka_unit_test(what_a_late_intake_cannot_bring),
+        cmocka_unit_test(the_present_waits_for_no_past),
     };
     return cmocka_run_group_tests(tests, canonical_make, canonical_close);
 }

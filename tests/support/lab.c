@@ -234,7 +234,7 @@ shards_make(struct lab *lab)
             .sweep_records = lab->config->sweep.records,
             .config = lab->config,
             .accept_refold = lab->accept_refold,
-            .start = GF_TIME_NONE,
+            .start = lab->start.us == 0 ? GF_TIME_NONE : lab->start,
             .zones = &lab->zones,
             .instance = "lab",
             .transactional_id = "lab-1",

@@ -31,6 +31,7 @@ struct lab {
     struct lab_clock clock;
     struct gf_zones zones;        /* its version may be changed between a crash and a run */
     bool accept_refold;           /* of the next start */
+    struct gf_time start;         /* where first starts begin; 0: earliest */
     uint32_t stop_at_commits;     /* a signal comes once the log has seen so many; 0: none does */
     struct gf_live_status status; /* of the last run */
     uint32_t warnings;            /* recoveries of all runs */

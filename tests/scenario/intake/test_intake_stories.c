@@ -180,6 +180,24 @@ nobody_has_the_meter_yet(void **state)
                                gf_span_text("M1"))); /* shard 0 is a customers' shard */
 }
 
+/* `start` is for the readings: without the contracts of before none would find its customer. */
+static void
+a_first_start_reads_all_contracts(void **state)
+{
+    (void)state;
+    has_meter("anna", "M1", 1, hour(-24), GF_TIME_NONE, hour(-24));
+    for (int64_t number = 0; number < 9; number++) {
+        headend("M1", number);
+    }
+    lab.start = hour(6);
+    assert_int_equal(lab_run(&lab), GF_OK);
+    assert_int_equal(lab_count(&lab, GF_TOPIC_INTERNAL_READINGS), 4);
+    assert_int_equal(sent_to("anna", 4), 0);
+    assert_int_equal(sent_to("anna", 5), 1);
+    assert_int_equal(sent_to("anna", 8), 1);
+    assert_int_equal(lab_count(&lab, GF_TOPIC_DEAD_LETTERS), 0);
+}
+
 static void
 a_bad_contract_is_said_once(void **state)
 {
@@ -200,6 +218,7 @@ main(void)
         cmocka_unit_test_setup_teardown(who_came_later_has_it, begin, end),
         cmocka_unit_test_setup_teardown(a_new_version_replaces_the_old_one, begin, end),
         cmocka_unit_test_setup_teardown(nobody_has_the_meter_yet, begin, end),
+        cmocka_unit_test_setup_teardown(a_first_start_reads_all_contracts, begin, end),
         cmocka_unit_test_setup_teardown(a_bad_contract_is_said_once, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,6 +137,7 @@ note(void *context, enum gf_live_note what, uint32_t value, const char *text)
         [GF_LIVE_FENCED_ID] = {"transaction_ended", "shard", GF_LEVEL_WARN},
         [GF_LIVE_CONDEMNED] = {"store_damaged", "shard", GF_LEVEL_ERROR},
         [GF_LIVE_HELD_UP] = {"journal_held_up", "shard", GF_LEVEL_WARN},
+        [GF_LIVE_NEW_STAGE] = {"stage_begins", "", GF_LEVEL_WARN},
     };
     struct loop *loop = context;
     struct gf_log_field fields[3] = {gf_field_u64("loop", loop->index)};

@@ -40,6 +40,7 @@ enum gf_live_note {
     GF_LIVE_FENCED_ID, /* text: the transactional.id whose transaction was ended */
     GF_LIVE_CONDEMNED, /* shard, text: why */
     GF_LIVE_HELD_UP,   /* shard, text: its journal cannot be read to the end, once in a stall */
+    GF_LIVE_NEW_STAGE, /* stage; text: it begins, and those that read from it have a past */
 };
 
 struct gf_live_options {

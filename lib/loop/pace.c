@@ -18,6 +18,10 @@
  * on later and has a long past to read. What is taken is journalled: a recovery and a replay need
  * none of this.
  */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/civil.h"
 #include "loop/fault.h"
 #include "loop/live_parts.h"
 
@@ -53,25 +57,56 @@ member_freeze(struct live *live, struct member *member, struct gf_time until, bo
     return rc;
 }
 
+/* A stage was switched on before others that have a past: says what that means for its backlog. */
+static void
+stage_tell(const struct live *live, int place, int64_t records)
+{
+    struct gf_time latest = GF_TIME_NONE; /* of the stages after it */
+    for (int i = place + 1; i < GF_STAGE_COUNT; i++) {
+        FOR_EACH_LIVE(live, member)
+        {
+            const struct gf_time time = time_of(member);
+            const bool is_of = gf_shard_stage(member->shard) == gf_stage_flow[i];
+            latest = is_of && time.us > latest.us ? time : latest;
+        }
+    }
+    if (records == 0 || gf_time_is_none(latest) || live->options->note == NULL) {
+        return;
+    }
+    char text[GF_ERROR_TEXT_SIZE], until[GF_TIME_TEXT_SIZE];
+    gf_time_print(latest, until);
+    snprintf(
+        text, sizeof(text),
+        "%s begins with %" PRId64 " records that are there already, and what reads from it is "
+        "at %s: what ended more than the lateness before that becomes dead letters (LATE); see "
+        "docs/operators/balance.md, Switching a stage on later",
+        gf_stage_name(gf_stage_flow[place]), records, until);
+    live->options->note(live->options->context, GF_LIVE_NEW_STAGE, gf_stage_flow[place], text);
+}
+
 static enum gf_rc
-stage_freeze(struct live *live, enum gf_stage stage, bool must_wait, struct gf_time *until,
+stage_freeze(struct live *live, int place, bool must_wait, struct gf_time *until,
              struct gf_error *error)
 {
     struct gf_time least = *until;
+    int64_t records = 0; /* of shards that have no batch yet */
     FOR_EACH_LIVE(live, member)
     {
-        if (gf_shard_stage(member->shard) != stage ||
+        if (gf_shard_stage(member->shard) != gf_stage_flow[place] ||
             (must_wait && (!member->has_begun || !live->options->is_arrival))) {
             continue;
         }
+        const bool is_new = !member->has_begun && gf_shard_batch(member->shard) == 0;
         bool is_behind = false;
         const enum gf_rc rc = member_freeze(live, member, *until, &is_behind, error);
         if (rc != GF_OK) {
             return rc;
         }
+        records += is_new ? gf_shard_lag(member->shard) : 0;
         const struct gf_time time = time_of(member);
         least = is_behind && time.us < least.us ? time : least;
     }
+    stage_tell(live, place, records);
     *until = live->options->is_arrival ? least : GF_FEED_UNTIL_END;
     return GF_OK;
 }
@@ -100,7 +135,7 @@ live_freeze(struct live *live, struct gf_error *error)
     struct gf_time until = GF_FEED_UNTIL_END;
     bool must_wait = false;
     for (int i = 0; rc == GF_OK && i < GF_STAGE_COUNT; i++) {
-        rc = stage_freeze(live, gf_stage_flow[i], must_wait, &until, error);
+        rc = stage_freeze(live, i, must_wait, &until, error);
         must_wait = must_wait || is_recovering(live, gf_stage_flow[i]);
         if (!live->options->is_arrival && live_lag(live) > 0) {
             break;

@@ -105,6 +105,7 @@ a_backlog_in_arrival_order_is_balanced(void **state)
         assert_int_equal(dead_of(&lab, GF_TOPIC_INTERNAL_READINGS),
                          dead_of(&canonical, GF_TOPIC_INTERNAL_READINGS));
         assert_same_balances(&lab, &canonical);
+        assert_int_equal(lab.new_stages, 0);
         lab_assert_conserved(&lab);
         lab_journal_assert_conserved(&lab);
         lab_close(&lab);
@@ -220,6 +221,7 @@ what_a_late_intake_cannot_bring(void **state)
     must_run(&lab);
     const int64_t late_us = switched.us - LAB_WORLD_START.us - 2 * GF_US_PER_DAY;
     const int64_t late = (late_us - 1) / (FIVE_MINUTES * GF_US_PER_S) * HEADEND_METERS;
+    assert_int_equal(lab.new_stages, 1);
     assert_int_equal(lab_count(&lab, GF_TOPIC_DEAD_LETTERS), late);
     assert_int_equal(dead_of(&lab, GF_TOPIC_INTERNAL_READINGS), late);
     lab_close(&lab);

@@ -270,6 +270,13 @@ warn(void *context, enum gf_rc rc, const char *text, int64_t retry_us)
     ((struct lab *)context)->warnings++;
 }
 
+static void
+note(void *context, enum gf_live_note what, uint32_t value, const char *text)
+{
+    (void)value, (void)text;
+    ((struct lab *)context)->new_stages += what == GF_LIVE_NEW_STAGE;
+}
+
 static enum gf_rc
 shard_open(void *context, uint32_t id, struct gf_shard **out, struct gf_error *error)
 {
@@ -302,6 +309,7 @@ lab_run(struct lab *lab)
         .must_stop = must_stop,
         .sink_open = sink_open,
         .shard_open = shard_open,
+        .note = note,
         .warn = warn,
     };
     return gf_live_run(&options, &lab->status, &lab->error);

@@ -35,6 +35,7 @@ struct lab {
     uint32_t stop_at_commits;     /* a signal comes once the log has seen so many; 0: none does */
     struct gf_live_status status; /* of the last run */
     uint32_t warnings;            /* recoveries of all runs */
+    uint32_t new_stages;          /* notes GF_LIVE_NEW_STAGE of all runs */
     struct gf_error error;        /* of the last run that failed */
 };
 

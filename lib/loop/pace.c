@@ -59,7 +59,7 @@ member_freeze(struct live *live, struct member *member, struct gf_time until, bo
 
 /* A stage was switched on before others that have a past: says what that means for its backlog. */
 static void
-stage_tell(const struct live *live, int place, int64_t records)
+stage_tell(struct live *live, int place, int64_t records)
 {
     struct gf_time latest = GF_TIME_NONE; /* of the stages after it */
     for (int i = place + 1; i < GF_STAGE_COUNT; i++) {

@@ -235,6 +235,9 @@ output_take(struct job *job, struct output *output, const char *scratch,
         struct gf_arena arena = gf_arena_of(memory, ARENA_SIZE);
         rc = output_explain(job, output, scratch, report, &arena, text, error);
     }
+    if (rc == GF_OK && report->rc != GF_OK) {
+        rc = gf_fail(error, report->rc, "%s", gf_rc_text(report->rc));
+    }
     if (rc == GF_OK && !report->is_same) {
         rc = gf_fail(error, GF_E_DIFFERENT,
                      "%s: the refold does not give the bytes that are on the log", output->name);

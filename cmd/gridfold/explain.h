@@ -12,6 +12,7 @@ struct explain_report {
     struct line line;
     bool as_json;
     bool is_same;          /* the refold gave the same bytes */
+    enum gf_rc rc;         /* of what could not be printed, for want of memory */
     const struct job *job; /* whose log says what became of the snapshot */
     uint32_t shard;
     int64_t snapshot; /* the batch of the one that is gone on from; 0: none */

@@ -220,50 +220,73 @@ logic_index(const char *name)
 }
 
 static void
-parameter_print(const struct gf_param *row, const void *params, bool as_json)
+parameter_value_print(const struct gf_param *row, const void *params, FILE *file)
+{
+    if (row->type == GF_PARAM_TABLE) {
+        fprintf(file, "%u rows",
+                *(const uint32_t *)(const void *)((const char *)params + row->count_offset));
+    } else {
+        gf_value_print(row, params, file);
+    }
+}
+
+static void
+parameter_print_json(struct explain_report *report, const struct gf_param *row, const void *params)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *memory = open_memstream(&text, &size);
-    if (memory == NULL) {
-        return;
+    if (memory != NULL) {
+        parameter_value_print(row, params, memory);
     }
-    if (row->type == GF_PARAM_TABLE) {
-        fprintf(memory, "%u rows",
-                *(const uint32_t *)(const void *)((const char *)params + row->count_offset));
+    if (memory == NULL || fclose(memory) != 0) {
+        report->rc = GF_E_NO_MEMORY;
     } else {
-        gf_value_print(row, params, memory);
-    }
-    fclose(memory);
-    if (as_json) {
         print_text(stdout, gf_span_of(text, size));
-    } else {
-        printf("    %-34s %s%s%s\n", row->name, text, row->unit != NULL ? " " : "",
-               row->unit != NULL ? row->unit : "");
     }
     free(text);
 }
 
 static void
-parameters_print(const struct gf_explained *explained, const char *name, bool as_json)
+parameters_print(struct explain_report *report, const struct gf_explained *explained,
+                 const char *name)
 {
     const uint32_t index = logic_index(name);
     const struct gf_operator *logic = index < gf_operator_count ? gf_operators[index] : NULL;
     for (uint32_t i = 0; logic != NULL && i < logic->param_count; i++) {
-        if (as_json) {
-            printf("%s\"%s\":", i > 0 ? "," : "", logic->params[i].name);
+        const struct gf_param *row = &logic->params[i];
+        const void *params = explained->config->operator_params[index];
+        if (report->as_json) {
+            printf("%s\"%s\":", i > 0 ? "," : "", row->name);
+            parameter_print_json(report, row, params);
+        } else {
+            printf("    %-34s ", row->name);
+            parameter_value_print(row, params, stdout);
+            printf("%s%s\n", row->unit != NULL ? " " : "", row->unit != NULL ? row->unit : "");
         }
-        parameter_print(&logic->params[i], explained->config->operator_params[index], as_json);
     }
 }
 
 /* ---- the whole ---- */
 
+/* A record as a JSON object, null where there is no memory for it. */
+static void
+record_print(struct explain_report *report, const struct gf_record *record)
+{
+    struct gf_error error;
+    const enum gf_rc rc = line_make(&report->line, record, &error);
+    if (rc == GF_OK) {
+        printf("%.*s", (int)report->line.length - 1, report->line.text);
+    } else {
+        printf("null");
+        report->rc = rc;
+    }
+}
+
 static void
 cause_print(struct explain_report *report, const struct gf_explained *explained)
 {
     char due[GF_TIME_TEXT_SIZE], before[GF_TIME_TEXT_SIZE], after[GF_TIME_TEXT_SIZE];
-    struct gf_error error;
     gf_time_print(explained->shard_time_before, before);
     gf_time_print(explained->shard_time_after, after);
     printf("\nMade by\n");
@@ -284,8 +307,10 @@ cause_print(struct explain_report *report, const struct gf_explained *explained)
         printf(", about %s, stamped %s\n", time, stamp);
         if (event->body != NULL) {
             print_fields(stdout, gf_topics[event->topic].type, event->body, "    ", NULL);
-        } else if (line_make(&report->line, event->record, &error) == GF_OK) {
-            printf("    %s", report->line.text);
+        } else {
+            printf("    ");
+            record_print(report, event->record);
+            printf("\n");
         }
     }
     printf("  record %u of %u in batch %" PRId64 " of shard %d\n", explained->event_index + 1,
@@ -310,7 +335,7 @@ explained_print(struct explain_report *report, const struct gf_explained *explai
     cause_print(report, explained);
     state_print(explained, logic);
     printf("\nParameters of operator %s in force then\n", logic);
-    parameters_print(explained, logic, false);
+    parameters_print(report, explained, logic);
     printf("\nThe record\n");
     print_fields(stdout, type, report->body, "    ", NULL);
     printf("\nChecked\n");
@@ -327,13 +352,10 @@ explained_print(struct explain_report *report, const struct gf_explained *explai
 static void
 explained_json(struct explain_report *report, const struct gf_explained *explained)
 {
-    struct gf_error error;
     const char *logic = logic_of(report->record->topic, explained);
     char time[GF_TIME_TEXT_SIZE];
     printf("{\"output\":");
-    if (line_make(&report->line, report->record, &error) == GF_OK) {
-        printf("%.*s", (int)report->line.length - 1, report->line.text);
-    }
+    record_print(report, report->record);
     printf(",\"shard\":%d,\"batch\":%" PRId64 ",\"made_by\":{\"kind\":\"%s\"",
            explained->journal->shard, explained->batch->number,
            explained->is_timer ? "timer" : "event");
@@ -342,11 +364,10 @@ explained_json(struct explain_report *report, const struct gf_explained *explain
         printf(",\"due\":\"%s\"", time);
     }
     printf(",\"record\":");
-    if (explained->event == NULL ||
-        line_make(&report->line, explained->event->event.record, &error) != GF_OK) {
+    if (explained->event == NULL) {
         printf("null");
     } else {
-        printf("%.*s", (int)report->line.length - 1, report->line.text);
+        record_print(report, explained->event->event.record);
     }
     gf_time_print(explained->shard_time_before, time);
     printf(",\"shard_time_before\":\"%s\"", time);
@@ -356,7 +377,7 @@ explained_json(struct explain_report *report, const struct gf_explained *explain
     printf(",\"before\":%s,\"after\":%s", explained->before == NULL ? "null" : explained->before,
            explained->after == NULL ? "null" : explained->after);
     printf(",\"operator\":\"%s\",\"parameters\":{", logic);
-    parameters_print(explained, logic, true);
+    parameters_print(report, explained, logic);
     printf("},\"config_hash\":\"%016" PRIx64 "\",\"model_hash\":\"%016" PRIx64
            "\",\"fold_version\":%d,\"same_bytes\":%s}\n",
            explained->config_hash, explained->config->model_hash, GF_FOLD_VERSION,

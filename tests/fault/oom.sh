@@ -49,6 +49,8 @@ whole() {
   expect_same "$work/calm" "$work/log" "$1: what it goes on to"
 }
 
+without_time() { sed 's/ in [0-9.]* s, [0-9]* records.s//' "$1"; }
+
 # sweep NAME START ARGUMENT…: every allocation of a verb. START: fresh or folded, made anew each time and gone on with;
 # none: nothing is there; left: what lies there stays.
 sweep() {
@@ -57,7 +59,8 @@ sweep() {
   [ -z "$only" ] || [ "$only" = "$name" ] || return 0
   rm -rf "$work/made"
   [ "$from" = left ] || take "$from"
-  GRIDFOLD_OOM_COUNT=$work/count "$oom" "$@" >"$work/out" 2>&1 || fail "$name: $(cat "$work/out")"
+  GRIDFOLD_OOM_COUNT=$work/count "$oom" "$@" >"$work/said" 2>"$work/out" || fail "$name: $(cat "$work/out")"
+  without_time "$work/said" >"$work/wanted"
   total=$(cat "$work/count")
   for ((n = 1; n <= total; n++)); do
     [ "$every" = 1 ] || [ $((RANDOM % every)) = 0 ] || continue
@@ -65,11 +68,13 @@ sweep() {
       rm -rf "$work/made"
       case $from in fresh | folded) take "$from" ;; esac
       status=0
-      GRIDFOLD_OOM=$n$mode timeout 60 "$oom" "$@" >"$work/out" 2>&1 || status=$?
+      GRIDFOLD_OOM=$n$mode timeout 60 "$oom" "$@" >"$work/said" 2>"$work/out" || status=$?
       ! grep -aqE 'Sanitizer|runtime error|Assertion' "$work/out" || fail "$name, $n$mode: $(cat "$work/out")"
       case $status in
         0) # what says "ok" must have looked at everything
           [ "$name" != validate ] || fail "$name, allocation $n$mode: exit 0: $(cat "$work/out")"
+          [ "$from" != left ] || without_time "$work/said" | cmp - "$work/wanted" ||
+            fail "$name, allocation $n$mode: exit 0, and something is left out"
           without=$((without + 1)) ;;
         71) refused=$((refused + 1)) ;;
         *) fail "$name, allocation $n$mode: exit $status: $(cat "$work/out")" ;;
@@ -104,6 +109,7 @@ letter=$(first dead.letters) output=$(first data.quality)
 sweep "dlq list" left dlq list -c "$work/log.yaml"
 sweep "dlq show" left dlq show -c "$work/log.yaml" "$letter"
 sweep explain left explain -c "$work/log.yaml" "$output"
+sweep "explain --json" left explain --json -c "$work/log.yaml" "$output"
 sweep "state get" left state get -c "$work/log.yaml" C00000004
 sweep compare left replay -c "$work/log.yaml" --compare
 fingerprint "$work/log" | cmp - "$work/read.print" || fail "a verb that reads has changed something"

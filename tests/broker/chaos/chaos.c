@@ -5,6 +5,7 @@
  * --without RULE shows that this can fail: the instances run with a rule of the protocol switched
  * off (loop/fault.h has their names), and 0 is the code of a run that has noticed. */
 #include "chaos.h"
+#include "topic_delete.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -145,6 +146,8 @@ round_run(int64_t until_ms)
     watch_poll();
     watch_close();
     audit_round();
+    topics_delete(chaos.cluster.addresses,
+                  chaos.prefix); /* a broker that starts reads all it has */
     chaos.is_judged = false;
     chaos_say("round %d: %u faults so far, %u kills; %lld batches of %lld records are what they "
               "should be",

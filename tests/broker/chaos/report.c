@@ -67,7 +67,9 @@ text_print(double seconds)
                                                : "\n",
                chaos.faults_skipped[fault]);
     }
-    printf("given up, started again    %8u   (no broker for too long: 69)\n", chaos.exits[69]);
+    printf("given up, started again    %8u   (no broker for too long: 69, or a call that waits "
+           "for one: 70)\n",
+           chaos.exits[69] + chaos.exits[70]);
     printf("fenced, started again      %8u   (76; one for each twin)\n", chaos.exits[76]);
     printf("transactions ended by name %8u\nbeginnings anew            %8u\n", chaos.fencings,
            chaos.recoveries);

@@ -102,7 +102,8 @@ take folded
 run_expect "$work/log" 0
 fingerprint "$work/log" >"$work/read.print"
 first() { # TOPIC: the place of its first record, as TOPIC/PARTITION/OFFSET
-  "$gridfold" tap "folder:$work/log" "$1" | sed -n 's/.*"partition":\([0-9]*\),"offset":\([0-9]*\).*/'"$1"'\/\1\/\2/p' | sed -n 1p
+  "$gridfold" tap "folder:$work/log" "$1" | sed -n 's/^{"topic":"\([^"]*\)","partition":\([0-9]*\),"offset":\([0-9]*\).*/\1\/\2\/\3/p' |
+    sed -n 1p
 }
 letter=$(first dead.letters) output=$(first data.quality)
 [ -n "$letter" ] && [ -n "$output" ] || fail "nothing to look at: letter '$letter', output '$output'"

@@ -10,7 +10,7 @@
 #define API_INIT_PRODUCER_ID 22
 #define VERSION              3
 #define TIMEOUT_MS           30000
-#define ANSWER_SIZE          26 /* length, correlation, tags, throttle, code, producer, epoch, tags */
+#define ANSWER_SIZE          26 /* length, ids, tags, throttle, code, producer, epoch, tags */
 
 struct bytes {
     unsigned char data[256];

@@ -9,8 +9,8 @@
 
 #include "base/civil.h"
 #include "base/error.h"
-#include "io/watchdog_look.h"
 #include "chaos.h"
+#include "io/watchdog_look.h"
 
 #define TICK_MS      20
 #define UNWELL_MS    20000 /* after a broker or the network was not well, an instance may give up */

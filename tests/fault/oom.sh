@@ -105,7 +105,7 @@ first() { # TOPIC: the place of its first record, as TOPIC/PARTITION/OFFSET
   "$gridfold" tap "folder:$work/log" "$1" | sed -n 's/^{"topic":"\([^"]*\)","partition":\([0-9]*\),"offset":\([0-9]*\).*/\1\/\2\/\3/p' |
     sed -n 1p
 }
-letter=$(first dead.letters) output=$(first data.quality)
+letter=$(first dead.letters) output=$(first tariff.adjustments)
 [ -n "$letter" ] && [ -n "$output" ] || fail "nothing to look at: letter '$letter', output '$output'"
 sweep "dlq list" left dlq list -c "$work/log.yaml"
 sweep "dlq show" left dlq show -c "$work/log.yaml" "$letter"

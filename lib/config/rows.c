@@ -31,9 +31,8 @@ static const struct gf_param root_rows[] = {
      .initial = ""},
     {.name = "order",
      .doc = "How partitions are merged: canonical waits for all and gives the same bytes in every "
-            "run, "
-            "arrival never "
-            "waits; auto is canonical for a folder log and arrival for Kafka.",
+            "run; arrival takes what is there, and waits for none but an earlier stage with a "
+            "backlog; auto is canonical for a folder log and arrival for Kafka.",
      .type = GF_PARAM_CHOICE,
      AT(order),
      .choices = order_choices,

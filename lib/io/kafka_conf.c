@@ -38,6 +38,10 @@ static const struct setting settings[] = {
     {WRITES, "acks", "all", "outputs are exactly once"},
     {WRITES, "delivery.report.only.error", "false", "every output is counted before a commit"},
     {WRITES, "linger.ms", "5", NULL},
+    /* The broker ends transactions. A message that has timed out here would make librdkafka abort
+       by asking for its next epoch; where another instance runs under the same id by now, the
+       broker refuses that, but ends the other one's open transaction first, and fences it. */
+    {WRITES, "message.timeout.ms", "0", "the broker's transaction.timeout.ms bounds it"},
 };
 
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
@@ -51,6 +55,7 @@ static const struct setting reserved[] = {
     {ALL, "transactional.id", NULL, "it is made from the name of the slot"},
     {ALL, "transaction.timeout.ms", NULL, "it is given to the sink"},
     {ALL, "request.required.acks", NULL, "outputs are exactly once"},
+    {ALL, "delivery.timeout.ms", NULL, "the broker's transaction.timeout.ms bounds it"},
     {ALL, "auto.commit.enable", NULL, "the journal holds the positions"},
     {ALL, "group.id", NULL, "it is given as `group`"},
     {ALL, "group.instance.id", NULL, "it is made from the name of the instance"},

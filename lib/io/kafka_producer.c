@@ -234,9 +234,21 @@ gf_kafka_producer_open(struct gf_kafka_producer *self, const struct gf_kafka_con
     return rc == GF_OK ? topics_open(self, error) : rc;
 }
 
+/* librdkafka 2.0.2 frees the text of a failed transaction when it is destroyed, and once more when
+ * a batch is refused after that, by a thread that has not ended yet: double free. So nothing may be
+ * under way by then; a reply that still comes is nobody's. */
+static void
+batches_forget(struct gf_kafka_producer *self)
+{
+    if (self->client.handle != NULL) {
+        rd_kafka_purge(self->client.handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    }
+}
+
 void
 gf_kafka_producer_close(struct gf_kafka_producer *self)
 {
+    batches_forget(self);
     for (size_t topic = 0; topic < GF_TOPIC_COUNT; topic++) {
         if (self->topics[topic] != NULL) {
             rd_kafka_topic_destroy(self->topics[topic]);

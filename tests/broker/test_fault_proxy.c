@@ -1,5 +1,5 @@
 /* Each fault of the proxy, shown on a real broker with a plain transactional producer: what
- * librdkafka makes of it is what the Kafka sink has to live with. */
+ * librdkafka makes of it is what the Kafka sink has to live with (test_kafka_sink_faults). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,18 +12,9 @@
 #include <cmocka.h>
 
 #include "cluster.h"
-#include "io/kafka_sink.h"
 #include "txn_client.h"
 
 static struct test_cluster cluster;
-
-static void
-expect_values(const char *topic, bool is_committed, const char *expected)
-{
-    char values[256];
-    txn_read(cluster.addresses, topic, is_committed, values, sizeof(values));
-    assert_string_equal(values, expected);
-}
 
 /* A client of the proxy with an open transaction, of which one record has arrived. */
 static rd_kafka_t *
@@ -57,7 +48,7 @@ clients_stay_behind_the_proxy(void **state)
     txn_commit(client);
     assert_int_equal(fault_proxy_seen(cluster.proxy, FAULT_END_TXN, 0), before + 1);
     txn_client_free(client);
-    expect_values("behind", true, "a");
+    txn_expect(cluster.addresses, "behind", true, "a");
 }
 
 /* One fault for one EndTxn, and the commit works all the same. */
@@ -74,7 +65,7 @@ commit_works_despite(const char *name, enum fault_kind kind)
     txn_produce(client, name, "b");
     txn_commit(client);
     txn_client_free(client);
-    expect_values(name, true, "a b");
+    txn_expect(cluster.addresses, name, true, "a b");
 }
 
 static void
@@ -110,11 +101,11 @@ commit_times_out_and_resumes(const char *name, enum fault_kind kind, const char 
     assert_true(result.is_retriable);
     assert_false(result.is_fatal);
     assert_true(fault_proxy_wait(cluster.proxy, rule, 1));
-    expect_values(name, true, meanwhile);
+    txn_expect(cluster.addresses, name, true, meanwhile);
     fault_proxy_lift(cluster.proxy, rule);
     txn_commit(client);
     txn_client_free(client);
-    expect_values(name, true, "a");
+    txn_expect(cluster.addresses, name, true, "a");
 }
 
 static void
@@ -169,17 +160,7 @@ a_late_commit_of_a_replaced_client_is_refused(void **state)
     txn_commit(successor);
     txn_client_free(successor);
     txn_client_free(old);
-    expect_values("late", true, "b");
-}
-
-static void
-wait_values(const char *topic, const char *expected)
-{
-    char values[256] = "";
-    for (int tries = 0; tries < 500 && strcmp(values, expected) != 0; tries++) {
-        txn_read(cluster.addresses, topic, true, values, sizeof(values));
-    }
-    assert_string_equal(values, expected);
+    txn_expect(cluster.addresses, "late", true, "b");
 }
 
 /* One EndTxn is lost from sight; librdkafka sends another one by itself, and that is answered. */
@@ -203,57 +184,10 @@ a_late_commit_ends_the_next_transaction_of_its_client(void **state)
     txn_begin(client);
     txn_produce(client, "torn", "b");
     txn_flush(client);
-    expect_values("torn", true, "a");
+    txn_expect(cluster.addresses, "torn", true, "a");
     fault_proxy_lift(cluster.proxy, rule);
-    wait_values("torn", "a b");
+    txn_wait(cluster.addresses, "torn", "a b");
     txn_client_free(client);
-}
-
-static void
-sink_append(struct gf_sink *sink, const char *value)
-{
-    struct gf_error error = {{0}};
-    const struct gf_output output = {.topic = GF_TOPIC_FRAUD_FLAGS,
-                                     .timestamp = {1700000000000000},
-                                     .body = {(const uint8_t *)value, (uint32_t)strlen(value)}};
-    assert_int_equal(sink->ops->begin(sink, &error), GF_OK);
-    assert_int_equal(sink->ops->append(sink, &output, &error), GF_OK);
-    assert_int_equal(sink->ops->flush(sink, &error), GF_OK);
-}
-
-/* So the sink takes a new epoch after a connection was lost in a transaction: rule 21. */
-static void
-the_sink_keeps_a_late_commit_out(void **state)
-{
-    (void)state;
-    static const struct gf_kafka_property properties[] = {{"socket.timeout.ms", "2000"}};
-    test_cluster_topic_make(&cluster, "whole.fraud.flags", 1);
-    const struct gf_kafka_config kafka = {.brokers = cluster.proxied,
-                                          .topic_prefix = "whole.",
-                                          .properties = properties,
-                                          .property_count = 1};
-    static const uint32_t schema_ids[GF_TOPIC_COUNT] = {[GF_TOPIC_FRAUD_FLAGS] = 1};
-    const struct gf_kafka_sink_config config = {
-        .kafka = &kafka, .transactional_id = "whole", .schema_ids = schema_ids};
-    struct gf_error error = {{0}};
-    struct gf_sink *sink = NULL;
-    assert_int_equal(gf_kafka_sink_open(&config, &sink, &error), GF_OK);
-    sink_append(sink, "a");
-    const int rule = commit_held();
-    assert_int_equal(sink->ops->commit(sink, &error), GF_OK);
-    assert_int_equal(fault_proxy_hits(cluster.proxy, rule), 1);
-    assert_int_equal(sink->ops->begin(sink, &error), GF_E_UNKNOWN_OUTCOME);
-    sink->ops->close(sink);
-
-    assert_int_equal(gf_kafka_sink_open(&config, &sink, &error), GF_OK);
-    sink_append(sink, "b");
-    fault_proxy_lift(cluster.proxy, rule);
-    expect_values("whole.fraud.flags", true, "a");
-    assert_int_equal(sink->ops->abort(sink, &error), GF_OK);
-    sink_append(sink, "c");
-    assert_int_equal(sink->ops->commit(sink, &error), GF_OK);
-    wait_values("whole.fraud.flags", "a c");
-    sink->ops->close(sink);
 }
 
 /* What a client had sent when it went away still arrives. */
@@ -266,9 +200,9 @@ a_commit_arrives_after_its_client_is_gone(void **state)
         cluster.proxy, &(struct fault_rule){.kind = FAULT_HOLD_REQUEST, .api = FAULT_END_TXN});
     assert_int_equal(txn_try_commit(client, 300).code, RD_KAFKA_RESP_ERR__TIMED_OUT);
     txn_client_free(client);
-    expect_values("gone", true, "");
+    txn_expect(cluster.addresses, "gone", true, "");
     fault_proxy_lift(cluster.proxy, rule);
-    wait_values("gone", "a");
+    txn_wait(cluster.addresses, "gone", "a");
 }
 
 static void
@@ -284,7 +218,7 @@ a_batch_that_arrives_twice_is_written_once(void **state)
     assert_true(fault_proxy_wait(cluster.proxy, rule, 1));
     txn_commit(client);
     txn_client_free(client);
-    expect_values("twice", false, "a b");
+    txn_expect(cluster.addresses, "twice", false, "a b");
 }
 
 static void
@@ -312,7 +246,7 @@ the_request_that_was_meant_is_hit(void **state)
     assert_int_equal(fault_proxy_hits(cluster.proxy, rule), 1);
     assert_int_equal(fault_proxy_hits(cluster.proxy, other), 0);
     txn_client_free(client);
-    expect_values("nth", false, "a b c d");
+    txn_expect(cluster.addresses, "nth", false, "a b c d");
 }
 
 /* A partition of the network, whole or one way, and its end. */
@@ -325,11 +259,11 @@ produce_over_a_cut(const char *name, enum fault_kind kind, const char *meanwhile
     txn_produce(client, name, "b");
     assert_int_equal(rd_kafka_flush(client, 500), RD_KAFKA_RESP_ERR__TIMED_OUT);
     assert_true(fault_proxy_seen(cluster.proxy, FAULT_PRODUCE, 0) > before);
-    expect_values(name, false, meanwhile);
+    txn_expect(cluster.addresses, name, false, meanwhile);
     fault_proxy_lift(cluster.proxy, rule);
     txn_commit(client);
     txn_client_free(client);
-    expect_values(name, true, "a b");
+    txn_expect(cluster.addresses, name, true, "a b");
 }
 
 static void
@@ -364,13 +298,13 @@ one_client_is_refused_and_another_works(void **state)
     assert_true(fault_proxy_wait(cluster.proxy, rule, 2));
     txn_commit(welcome);
     assert_int_equal(txn_try_commit(refused, 300).code, RD_KAFKA_RESP_ERR__TIMED_OUT);
-    expect_values("refused", true, "");
+    txn_expect(cluster.addresses, "refused", true, "");
     fault_proxy_lift(cluster.proxy, rule);
     txn_commit(refused);
     txn_client_free(refused);
     txn_client_free(welcome);
-    expect_values("refused", true, "a");
-    expect_values("welcome", true, "a");
+    txn_expect(cluster.addresses, "refused", true, "a");
+    txn_expect(cluster.addresses, "welcome", true, "a");
 }
 
 static void
@@ -413,7 +347,6 @@ main(void)
         cmocka_unit_test_teardown(a_reply_is_held_and_released, lift_all),
         cmocka_unit_test_teardown(a_late_commit_of_a_replaced_client_is_refused, lift_all),
         cmocka_unit_test_teardown(a_late_commit_ends_the_next_transaction_of_its_client, lift_all),
-        cmocka_unit_test_teardown(the_sink_keeps_a_late_commit_out, lift_all),
         cmocka_unit_test_teardown(a_commit_arrives_after_its_client_is_gone, lift_all),
         cmocka_unit_test_teardown(a_batch_that_arrives_twice_is_written_once, lift_all),
         cmocka_unit_test_teardown(the_request_that_was_meant_is_hit, lift_all),

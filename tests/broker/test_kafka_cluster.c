@@ -21,14 +21,6 @@
 
 static struct test_cluster cluster;
 
-static void
-expect_values(const char *topic, const char *expected)
-{
-    char values[256];
-    txn_read(cluster.addresses, topic, true, values, sizeof(values));
-    assert_string_equal(values, expected);
-}
-
 /* A client of the proxy with an open transaction, of which one record has arrived. */
 static rd_kafka_t *
 client_in_transaction(const char *name)
@@ -89,7 +81,7 @@ finish(rd_kafka_t *client, const char *name)
     txn_produce(client, name, "d");
     client = commit_or_settle(client, name, "a b c", "d");
     txn_client_free(client);
-    expect_values(name, "a b c d");
+    txn_expect(cluster.addresses, name, true, "a b c d");
 }
 
 static void
@@ -110,7 +102,7 @@ the_coordinator_is_where_it_is_said_to_be(void **state)
     }
     txn_commit(client);
     txn_client_free(client);
-    expect_values("where", "a a a a");
+    txn_expect(cluster.addresses, "where", true, "a a a a");
 }
 
 static void

@@ -183,3 +183,21 @@ txn_read(const char *addresses, const char *topic, bool is_committed, char *out,
     rd_kafka_consumer_close(reader);
     rd_kafka_destroy(reader);
 }
+
+void
+txn_expect(const char *addresses, const char *topic, bool is_committed, const char *expected)
+{
+    char values[256];
+    txn_read(addresses, topic, is_committed, values, sizeof(values));
+    assert_string_equal(values, expected);
+}
+
+void
+txn_wait(const char *addresses, const char *topic, const char *expected)
+{
+    char values[256] = "";
+    for (int tries = 0; tries < 500 && strcmp(values, expected) != 0; tries++) {
+        txn_read(addresses, topic, true, values, sizeof(values));
+    }
+    assert_string_equal(values, expected);
+}

@@ -31,5 +31,8 @@ struct txn_result txn_try_commit(rd_kafka_t *client, int timeout_ms);
 /* The values in partition 0 from its start to its end, as "a b c". The end is that of the isolation
  * level: with an open transaction, committed values stop before it. A schema id is left out. */
 void txn_read(const char *addresses, const char *topic, bool is_committed, char *out, size_t size);
+/* That these are the values. txn_wait: of what is committed, within some seconds. */
+void txn_expect(const char *addresses, const char *topic, bool is_committed, const char *expected);
+void txn_wait(const char *addresses, const char *topic, const char *expected);
 
 #endif

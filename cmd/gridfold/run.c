@@ -211,6 +211,16 @@ show(void *context, const struct gf_live_status *status)
     pthread_mutex_unlock(&run->lock);
 }
 
+/* Longer than what is silent for a while takes to come back: a restart, or a take-over. */
+static struct gf_duration
+stage_patience(const struct gf_config *config)
+{
+    const bool is_group = config->assignment == GF_CONFIG_ASSIGNMENT_GROUP;
+    const int64_t take_over_us = is_group ? config->kafka.session_timeout.us : 0;
+    return config->stages.patience.us > 0 ? config->stages.patience
+                                          : (struct gf_duration){take_over_us + 10 * GF_US_PER_S};
+}
+
 static struct gf_live_options
 live_options(struct loop *loop)
 {
@@ -226,6 +236,7 @@ live_options(struct loop *loop)
         .commit_batches = (uint32_t)config->commit.batches,
         .idle_advance = config->time.idle_advance,
         .heartbeat = config->time.heartbeat,
+        .stage_patience = stage_patience(config),
         .clock = loop->job.clock,
         .context = loop,
         .must_stop = must_stop,

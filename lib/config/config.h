@@ -79,6 +79,7 @@ struct gf_config {
     } time;
     struct {
         bool area, intake;
+        struct gf_duration patience; /* 0: by assignment */
     } stages;
     struct {
         char transactional_id[GF_CONFIG_NAME_SIZE], group[GF_CONFIG_NAME_SIZE],

@@ -227,6 +227,15 @@ static const struct gf_param stages_rows[] = {
      AT(stages.intake),
      .initial = "false",
      .is_fold = true},
+    {.name = "patience",
+     .doc = "A shard that has a past to catch up with waits for what another loop or instance "
+            "writes for it, until that has been silent for so long. 0s: 10 s with fixed slots; in "
+            "a group kafka.session_timeout and 10 s.",
+     .type = GF_PARAM_DURATION,
+     AT(stages.patience),
+     .min = 0,
+     .max = 3600,
+     .initial = "0s"},
 };
 
 static const struct gf_param kafka_rows[] = {

@@ -110,7 +110,8 @@ gf_feed_init(struct gf_feed *feed, void *memory, struct gf_source *source,
     feed->merge.count = input_count;
     for (uint32_t i = 0; i < input_count; i++) {
         feed->inputs[i] = (struct gf_feed_input){.range = inputs[i],
-                                                 .ring = rings + (size_t)i * GF_FEED_RING_COUNT};
+                                                 .ring = rings + (size_t)i * GF_FEED_RING_COUNT,
+                                                 .newest = GF_TIME_NONE};
     }
 }
 
@@ -133,7 +134,9 @@ gf_feed_seek(struct gf_feed *feed, struct gf_feed_input *input, int64_t offset, 
         input->ring_first = 0;
         input->ring_count = 0;
         input->read_at = offset;
+        input->newest = GF_TIME_NONE;
     }
+    input->is_awaited = false;
     input->range.to = offset;
     input->range.from = offset;
     input->range.end = offset;
@@ -313,6 +316,18 @@ head_take(struct gf_feed *feed, struct gf_feed_input *input, uint32_t count)
     input->has_head = false;
     input->range.to = record->offset + 1;
     input->range.count++;
+    if (input->head.refusal == GF_OK && input->head.event.event_time.us > input->newest.us) {
+        input->newest = input->head.event.event_time;
+    }
+}
+
+/* An awaited input that is at its end holds the others. */
+static struct gf_time
+held(const struct gf_feed *feed, uint32_t index, struct gf_time until)
+{
+    const struct gf_feed_input *input = &feed->inputs[index];
+    const bool holds = input->is_awaited && !feed->merge.heads[index].is_there;
+    return holds && input->newest.us < until.us ? input->newest : until;
 }
 
 /* Asks every input for what is there already, and waits for none: after a start or a take-over all
@@ -348,6 +363,7 @@ gf_feed_batch(struct gf_feed *feed, uint32_t events_max, struct gf_time until, s
     for (uint32_t i = 0; rc == GF_OK && i < feed->input_count; i++) {
         feed->inputs[i].range.from = feed->inputs[i].range.to;
         rc = head_next(feed, i, error);
+        until = held(feed, i, until);
     }
     if (rc != GF_OK) {
         return rc;
@@ -367,6 +383,9 @@ gf_feed_batch(struct gf_feed *feed, uint32_t events_max, struct gf_time until, s
             return rc;
         }
         const struct gf_merge_head *head = &feed->merge.heads[current];
+        if (!head->is_there) {
+            until = held(feed, current, until);
+        }
         if (!head->is_there || (is_bounded && !gf_merge_is_before(head, &bound))) {
             current = gf_merge_next(&feed->merge);
             is_bounded = current != UINT32_MAX && gf_merge_bound(&feed->merge, current, &bound);

@@ -26,6 +26,10 @@ struct gf_feed_input {
     uint32_t ring_first, ring_count;
     bool has_head; /* `head` is decoded from the ring's first record, in this batch's arena */
     struct gf_batch_event head;
+    /* Of a part of an internal topic, for arrival order: */
+    struct gf_time newest; /* the latest event that was taken from it; GF_TIME_NONE: none yet */
+    int64_t seen, came_us; /* the end as last frozen, and when that had last moved */
+    bool is_awaited;       /* its writer is behind: see gf_feed_batch */
 };
 
 struct gf_feed {
@@ -61,7 +65,7 @@ void gf_feed_init(struct gf_feed *feed, void *memory, struct gf_source *source,
 
 struct gf_feed_input *gf_feed_find(struct gf_feed *feed, int32_t topic, uint32_t partition);
 
-/* Moves an input, its end too: what was read ahead is forgotten. */
+/* Moves an input, its end too: what was read ahead is forgotten, and it is not awaited. */
 void gf_feed_seek(struct gf_feed *feed, struct gf_feed_input *input, int64_t offset, int64_t count);
 
 /* Sets every end to what the source has now. */
@@ -74,7 +78,8 @@ int64_t gf_feed_lag(const struct gf_feed *feed);
 
 /* The next batch up to the ends: `out` gets events and ranges (number, shard time and advance are
  * the caller's). It lives until the next call. It has at most `events_max` events, and ends before
- * the first that is dated after `until`. Errors: those of the source and of the lookup. */
+ * the first that is dated after `until`, or after the newest event of an awaited input that is at
+ * its end. Errors: those of the source and of the lookup. */
 GF_MUST_USE enum gf_rc gf_feed_batch(struct gf_feed *feed, uint32_t events_max,
                                      struct gf_time until, struct gf_batch *out,
                                      struct gf_error *error);

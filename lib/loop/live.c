@@ -235,11 +235,12 @@ turn_live(struct live *live, bool *done_out, struct gf_error *error)
     if (live_lag(live) == 0) {
         advance_to = advance_time(live);
         if (!has_news(live) && gf_time_is_none(advance_to)) {
-            *done_out = options->exit_at_end && live->status.recovering == 0;
+            *done_out = options->exit_at_end && live->status.recovering == 0 && !live->is_awaiting;
             return *done_out ? GF_OK : idle(live, error);
         }
     }
     live->idle_since_us = 0;
+    const int64_t records = live->status.records;
     live_beat(live, "fold and produce");
     rc = live->sink->ops->begin(live->sink, error);
     gf_point(GF_POINT_BEFORE_PRODUCE);
@@ -259,6 +260,9 @@ turn_live(struct live *live, bool *done_out, struct gf_error *error)
     live->trouble = GF_OK;
     live_effects_count(live);
     rc = sweep_all(live, false, error);
+    if (live->is_awaiting && live->status.records == records) {
+        rest(live, IDLE_SLEEP_US);
+    }
     live_show(live);
     return rc;
 }

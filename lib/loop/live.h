@@ -56,6 +56,9 @@ struct gf_live_options {
     struct gf_duration
         idle_advance; /* 0: off. Idle for this long: wall time less this moves the shards' time */
     struct gf_duration heartbeat; /* 0: off */
+    /* Shards of later stages wait for what shards elsewhere write for them, until that has been
+     * silent for so long. */
+    struct gf_duration stage_patience;
     struct gf_clock *clock;
 
     void *context;

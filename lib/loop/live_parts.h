@@ -18,7 +18,7 @@ struct member {
     bool must_take_over;    /* ours, and the journal's end has not been asked for since */
     bool was_standby;       /* it was followed for another when it became ours */
     bool is_named;          /* by the assignment that is being heard */
-    bool has_begun;         /* its ends have been frozen since it became live */
+    int64_t begun_us;       /* when its ends were first frozen since it became live; 0: not yet */
     int64_t still_since_us; /* nothing has come from its journal since; 0: something has */
     int64_t held_up_us;     /* when it last looked who holds it up; 0: never */
     bool has_told;          /* of that */
@@ -31,10 +31,11 @@ struct live {
     struct gf_live_status status;
     struct gf_sink *sink; /* NULL: must be opened */
     struct gf_group *group;
-    bool is_ousted;     /* the group says that another process has our id */
-    bool is_assigned;   /* the members that are ours are what we own now */
-    int32_t generation; /* of the assignment heard last; -1: none, or it was lost */
-    const void *fence;  /* of that assignment */
+    bool is_ousted;      /* the group says that another process has our id */
+    bool is_assigned;    /* the members that are ours are what we own now */
+    int64_t assigned_us; /* monotonic: when an assignment was last heard; 0: never */
+    int32_t generation;  /* of the assignment heard last; -1: none, or it was lost */
+    const void *fence;   /* of that assignment */
     struct member members[GF_LIVE_SHARD_COUNT_MAX]; /* by id */
     uint32_t member_count;
     char fenced[FENCED_COUNT_MAX][OWNER_SIZE]; /* ids whose transactions we ended since then */
@@ -44,6 +45,7 @@ struct live {
     enum gf_rc trouble;     /* that they are for */
     struct gf_error trouble_error;
     int64_t retry_at_us;    /* not before; 0: at once */
+    bool is_awaiting;       /* a shard waits for one elsewhere: pace.c */
     int64_t idle_since_us;  /* monotonic; 0: not idle */
     int64_t last_record_us; /* monotonic, of the last commit that told the journal something */
     int64_t last_commit_us; /* monotonic, of the last one of all */

@@ -185,6 +185,7 @@ assigned(struct live *live, const struct gf_group_event *event)
         live->generation >= 0 &&
         (event->generation == live->generation || event->generation == live->generation + 1);
     live->generation = event->generation;
+    live->assigned_us = live_now_us(live);
     live->fence = event->fence;
     live->fenced_count = 0;
     for (uint32_t i = 0; i < event->shard_count; i++) {
@@ -305,7 +306,7 @@ member_start(struct live *live, struct member *member, struct gf_error *error)
         member->must_start = false;
         member->must_take_over = member->is_ours;
         member->was_standby = false;
-        member->has_begun = false;
+        member->begun_us = 0;
         member->still_since_us = 0;
         member->level_us = live_now_us(live);
     }

@@ -321,19 +321,6 @@ gf_shard_stage(const struct gf_shard *shard)
     return gf_stage_of(shard->options.shard, shard->options.shard_count);
 }
 
-enum gf_rc
-gf_shard_freeze(struct gf_shard *shard, struct gf_time until, struct gf_error *error)
-{
-    shard->until = until;
-    return gf_feed_freeze(&shard->feed, error);
-}
-
-int64_t
-gf_shard_lag(const struct gf_shard *shard)
-{
-    return gf_feed_lag(&shard->feed);
-}
-
 bool
 gf_shard_has_news(const struct gf_shard *shard)
 {

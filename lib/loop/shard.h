@@ -109,10 +109,23 @@ GF_MUST_USE enum gf_rc gf_shard_stuck(const struct gf_shard *shard, struct gf_er
 /* The stage it is of. */
 enum gf_stage gf_shard_stage(const struct gf_shard *shard);
 
-/* Freezes the ends at what the source has now. Up to the next freeze no record is taken that is
- * dated after `until`; see pace.c. */
-GF_MUST_USE enum gf_rc gf_shard_freeze(struct gf_shard *shard, struct gf_time until,
+/* Freezes the ends at what the source has now, at a monotonic time. Up to the next freeze no record
+ * is taken that is dated after `until`; see pace.c. */
+GF_MUST_USE enum gf_rc gf_shard_freeze(struct gf_shard *shard, struct gf_time until, int64_t now_us,
                                        struct gf_error *error);
+/* Nothing is taken up to the next freeze. */
+void gf_shard_thaw(struct gf_shard *shard);
+/* The inputs that are parts of internal topics; returns how many. */
+#define GF_SHARD_PARTS_MAX 64 /* partitions that a log with a second stage may have */
+struct gf_shard_part {
+    uint32_t input;  /* for gf_shard_await */
+    uint32_t writer; /* its shard */
+    int64_t came_us; /* when a freeze had last found something new; 0: never */
+};
+uint32_t gf_shard_parts(const struct gf_shard *shard,
+                        struct gf_shard_part parts_out[static GF_SHARD_PARTS_MAX]);
+/* Up to the next freeze no record is taken that is dated after the newest of this input. */
+void gf_shard_await(struct gf_shard *shard, uint32_t input);
 /* Records up to the frozen ends that are not yet folded. */
 int64_t gf_shard_lag(const struct gf_shard *shard);
 

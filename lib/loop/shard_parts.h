@@ -39,7 +39,7 @@ struct following {
     int64_t records;               /* folded again */
 };
 
-#define SHARD_CARRIED_MAX 64 /* partitions that a log with a second stage may have */
+#define SHARD_CARRIED_MAX GF_SHARD_PARTS_MAX
 
 struct gf_shard {
     struct gf_shard_options options;

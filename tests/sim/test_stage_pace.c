@@ -114,6 +114,32 @@ a_backlog_in_arrival_order_is_balanced(void **state)
     assert_true(deaths > 4);
 }
 
+static int turns;
+
+static void
+copy_before_second_turn(struct lab *lab)
+{
+    if (++turns == 2) {
+        lab_copy_inputs(lab, &canonical);
+    }
+}
+
+/* Everybody is at the ends when ten days come at once, as by an import: they are no present. */
+static void
+a_history_that_comes_at_once_is_balanced(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_open(&lab, "partitions: 2\norder: arrival\n" CUTS STAGE_CONFIG);
+    lab.at_turn = copy_before_second_turn;
+    turns = 0;
+    must_run(&lab);
+    assert_true(turns > 2);
+    assert_int_equal(dead_of(&lab, GF_TOPIC_INTERNAL_AREA_READINGS), 0);
+    assert_same_balances(&lab, &canonical);
+    lab_close(&lab);
+}
+
 #define HEADEND_METERS 8
 #define FIVE_MINUTES   300
 
@@ -257,14 +283,67 @@ the_present_waits_for_no_past(void **state)
     }
 }
 
+#define FIRST_STAGES (GF_STAGE_BIT(GF_STAGE_INTAKE) | GF_STAGES_CUSTOMER)
+#define PATIENCE_S   10
+
+/* The areas are another instance's: now these have a turn, now those. */
+static uint32_t
+late_of_two_instances(const char *order, int64_t patience_s)
+{
+    char config[256];
+    struct lab lab;
+    snprintf(config, sizeof(config), "partitions: 2\norder: %s\n" CUTS STAGE_CONFIG, order);
+    lab_open(&lab, config);
+    lab_copy_inputs(&lab, &canonical);
+    lab.patience = (struct gf_duration){patience_s * GF_US_PER_S};
+    for (bool is_over = false; !is_over;) {
+        lab.only_stages = FIRST_STAGES;
+        lab.stop_at_commits = gf_memory_log_calls(lab.log, GF_MEMORY_COMMIT) + 4;
+        must_run(&lab);
+        is_over = gf_memory_log_calls(lab.log, GF_MEMORY_COMMIT) < lab.stop_at_commits;
+        lab.only_stages = GF_STAGE_BIT(GF_STAGE_AREA);
+        lab.stop_at_commits = 0;
+        lab.stop_at_us = lab.clock.us + GF_US_PER_S;
+        must_run(&lab);
+        lab.stop_at_us = 0;
+    }
+    must_run(&lab);
+    lab.only_stages = 0;
+    must_run(&lab);
+    const uint32_t late = dead_of(&lab, GF_TOPIC_INTERNAL_AREA_READINGS);
+    if (patience_s > 0) {
+        assert_same_balances(&lab, &canonical);
+    }
+    lab_assert_conserved(&lab);
+    lab_close(&lab);
+    return late;
+}
+
+/* Nothing is known of another instance but what it writes: as long as that goes on, or may begin,
+ * the areas do not run ahead of it. */
+static void
+what_another_instance_writes_is_waited_for(void **state)
+{
+    (void)state;
+    static const char *const orders[] = {"arrival", "canonical"};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(late_of_two_instances(orders[i], PATIENCE_S), 0);
+        const uint32_t late = late_of_two_instances(orders[i], 0);
+        print_message("%s: %u late without patience\n", orders[i], late);
+        assert_true(late > 0);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_backlog_in_arrival_order_is_balanced),
+        cmocka_unit_test(a_history_that_comes_at_once_is_balanced),
         cmocka_unit_test(a_stage_waits_for_the_recovery_of_another),
         cmocka_unit_test(what_a_late_intake_cannot_bring),
         cmocka_unit_test(the_present_waits_for_no_past),
+        cmocka_unit_test(what_another_instance_writes_is_waited_for),
     };
     return cmocka_run_group_tests(tests, canonical_make, canonical_close);
 }

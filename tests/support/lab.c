@@ -250,9 +250,13 @@ shards_make(struct lab *lab)
 static bool
 must_stop(void *context)
 {
-    const struct lab *lab = context;
-    return lab->stop_at_commits > 0 &&
-           gf_memory_log_calls(lab->log, GF_MEMORY_COMMIT) >= lab->stop_at_commits;
+    struct lab *lab = context;
+    if (lab->at_turn != NULL) {
+        lab->at_turn(lab);
+    }
+    const bool is_time = lab->stop_at_us > 0 && lab->clock.us >= lab->stop_at_us;
+    return is_time || (lab->stop_at_commits > 0 &&
+                       gf_memory_log_calls(lab->log, GF_MEMORY_COMMIT) >= lab->stop_at_commits);
 }
 
 static enum gf_rc
@@ -293,17 +297,22 @@ lab_run(struct lab *lab)
     if (rc != GF_OK) {
         return rc;
     }
-    uint32_t ids[GF_LIVE_SHARD_COUNT_MAX];
+    uint32_t ids[GF_LIVE_SHARD_COUNT_MAX], id_count = 0;
     for (uint32_t i = 0; i < lab->shard_total; i++) {
-        ids[i] = id_of(lab, i);
+        const uint32_t id = id_of(lab, i);
+        const uint32_t stage = GF_STAGE_BIT(gf_stage_of(id, lab->shard_count));
+        if (lab->only_stages == 0 || (lab->only_stages & stage) != 0) {
+            ids[id_count++] = id;
+        }
     }
     const struct gf_live_options options = {
         .shards = ids,
-        .shard_count = lab->shard_total,
+        .shard_count = id_count,
         .is_arrival = lab->config->order == GF_CONFIG_ORDER_ARRIVAL,
         .exit_at_end = true,
         .commit_interval = lab->config->commit.interval,
         .commit_batches = (uint32_t)lab->config->commit.batches,
+        .stage_patience = lab->patience,
         .clock = &lab->clock.base,
         .context = lab,
         .must_stop = must_stop,

@@ -29,14 +29,18 @@ struct lab {
     uint32_t shard_end, shard_total; /* of all stages: numbers are below it; how many there are */
     uint32_t stages;
     struct lab_clock clock;
-    struct gf_zones zones;        /* its version may be changed between a crash and a run */
-    bool accept_refold;           /* of the next start */
-    struct gf_time start;         /* where first starts begin; 0: earliest */
-    uint32_t stop_at_commits;     /* a signal comes once the log has seen so many; 0: none does */
-    struct gf_live_status status; /* of the last run */
-    uint32_t warnings;            /* recoveries of all runs */
-    uint32_t new_stages;          /* notes GF_LIVE_NEW_STAGE of all runs */
-    struct gf_error error;        /* of the last run that failed */
+    struct gf_zones zones;       /* its version may be changed between a crash and a run */
+    bool accept_refold;          /* of the next start */
+    struct gf_time start;        /* where first starts begin; 0: earliest */
+    uint32_t only_stages;        /* that this instance runs, of those that are on; 0: all */
+    struct gf_duration patience; /* with what other instances write */
+    uint32_t stop_at_commits;    /* a signal comes once the log has seen so many; 0: none does */
+    void (*at_turn)(struct lab *lab); /* before each turn of the loop; NULL: nothing */
+    int64_t stop_at_us;               /* one comes at this time of the clock; 0: none does */
+    struct gf_live_status status;     /* of the last run */
+    uint32_t warnings;                /* recoveries of all runs */
+    uint32_t new_stages;              /* notes GF_LIVE_NEW_STAGE of all runs */
+    struct gf_error error;            /* of the last run that failed */
 };
 
 /* Without `log:` and `version:`, which are added; NULL: the defaults. Fails the test on a

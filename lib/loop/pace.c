@@ -21,7 +21,7 @@
  * Of a shard in another loop or instance nothing is known but what it writes. Each part of an
  * internal topic has one writer, in order of time but for late values. So long as a part has
  * brought something within the patience (or its reader has become live, or the group has dealt out
- * shards):
+ * shards), or its writer is ours and recovers:
  *
  *   canonical  its reader takes nothing.
  *   arrival    its reader takes nothing that is dated after the newest of the part, unless the
@@ -67,15 +67,25 @@ is_present(const struct live *live, const struct member *member)
     return time_of(member).us > now.us - PRESENT_US;
 }
 
+/* Only an operator can help it: arrival order does not wait for that. */
 static bool
-is_of_loop(const struct live *live, uint32_t shard)
+is_helpless(const struct member *member)
+{
+    return member->has_told && member->still_since_us != 0;
+}
+
+/* Whether the writer of a part may yet write what is older than that which its readers have. A live
+ * one of this loop holds them by itself. */
+static bool
+is_awaited(const struct live *live, uint32_t writer, bool is_silent)
 {
     for (uint32_t i = 0; i < live->member_count; i++) {
-        if (live->members[i].id == shard) {
-            return live->members[i].is_ours;
+        const struct member *member = &live->members[i];
+        if (member->id == writer && member->is_ours) {
+            return !live_is_live(live, member) && !is_helpless(member);
         }
     }
-    return false;
+    return !is_silent;
 }
 
 static int64_t
@@ -100,7 +110,8 @@ parts_await(struct live *live, const struct member *member, int place)
     for (uint32_t i = 0; i < count; i++) {
         const struct gf_shard_part *part = &parts[i];
         const int64_t silent_us = now - later(part->came_us, begun);
-        if (silent_us < place * options->stage_patience.us && !is_of_loop(live, part->writer)) {
+        const bool is_silent = silent_us >= place * options->stage_patience.us;
+        if (is_awaited(live, part->writer, is_silent)) {
             gf_shard_await(member->shard, part->input);
             is_awaiting = true;
         }
@@ -182,18 +193,16 @@ stage_freeze(struct live *live, int place, bool must_wait, struct gf_time *until
     return GF_OK;
 }
 
-/* Whether a shard of the stage that is ours is on its way. Arrival order does not wait for one that
- * only an operator can help. */
+/* Whether a shard of the stage that is ours is on its way. */
 static bool
 is_recovering(const struct live *live, enum gf_stage stage)
 {
     bool found = false;
     for (uint32_t i = 0; i < live->member_count; i++) {
         const struct member *member = &live->members[i];
-        found = found ||
-                (member->is_ours && !live_is_live(live, member) && member->shard != NULL &&
-                 gf_shard_stage(member->shard) == stage &&
-                 !(live->options->is_arrival && member->has_told && member->still_since_us != 0));
+        found = found || (member->is_ours && !live_is_live(live, member) && member->shard != NULL &&
+                          gf_shard_stage(member->shard) == stage &&
+                          !(live->options->is_arrival && is_helpless(member)));
     }
     return found;
 }

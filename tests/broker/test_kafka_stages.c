@@ -229,41 +229,90 @@ two_loops_replay_to_what_they_wrote(void **state)
     two_loops("loops-canonical", CANONICAL PATIENT_STAGES "threads: 2\n");
 }
 
+/* Two instances of a group, each with a log of its own. */
+struct pair {
+    struct site sites[2];
+    struct test_program programs[2];
+};
+
+static void
+pair_start(struct pair *pair, const struct site *site)
+{
+    static const char *const names[] = {"one", "two"};
+    for (int i = 0; i < 2; i++) {
+        char words[400];
+        pair->sites[i] = *site;
+        snprintf(pair->sites[i].log, sizeof(site->log), "%.150s/%.60s-%s.log", site_work,
+                 site->name, names[i]);
+        snprintf(words, sizeof(words),
+                 "run --set kafka.instance=%s --set kafka.transactional_id=%.60s-%s --set "
+                 "store=%.150s/%.60s-%s.state",
+                 names[i], site->name, names[i], site_work, site->name, names[i]);
+        site_start(&pair->sites[i], &pair->programs[i], words);
+    }
+}
+
+/* Waits until the journals have so many records; all instances must live. */
+static void
+pair_wait(struct pair *pair, int count, int64_t wanted)
+{
+    int64_t records = 0;
+    for (int tries = 0; tries < WAIT_TRIES_MAX && records < wanted; tries++) {
+        for (int i = 0; i < count; i++) {
+            assert_int_equal(test_program_wait_ms(&pair->programs[i], 250), -1);
+        }
+        records = records_of(&pair->sites[0]);
+    }
+    assert_in_range(records, wanted, INT64_MAX);
+}
+
+static void
+pair_end(struct pair *pair, int count, struct site *site)
+{
+    for (int i = 0; i < count; i++) {
+        test_program_signal(&pair->programs[i], SIGTERM);
+        assert_int_equal(test_program_wait(&pair->programs[i]), 0);
+    }
+    site_expect(site, 0, "replay --compare");
+    site_said(site, "are what the fold gives, byte for byte");
+    assert_int_equal(records_of(site), records_in(&world.history));
+    assert_int_equal(balances_differ(site), 0);
+}
+
 static void
 two_instances_replay_to_what_they_wrote(void **state)
 {
     (void)state;
-    struct site site, other;
-    struct test_program first, second;
-    char words[400];
+    struct site site;
+    struct pair pair;
     site_make(&site, "group", "", ARRIVAL PATIENT_STAGES "assignment: group\n");
-    other = site;
-    snprintf(other.log, sizeof(other.log), "%s/group-other.log", site_work);
     site_create(&site);
-    site_start(&site, &first, "run --set kafka.instance=one --set kafka.transactional_id=one");
-    snprintf(words, sizeof(words),
-             "run --set kafka.instance=two --set kafka.transactional_id=two --set "
-             "store=%s/group-two.state",
-             site_work);
-    site_start(&other, &second, words);
-    struct site filler = site;
-    snprintf(filler.log, sizeof(filler.log), "%s/group-fill.log", site_work);
-    simulate(&filler);
-    const int64_t wanted = records_in(&world.history);
-    int64_t records = 0;
-    for (int tries = 0; tries < WAIT_TRIES_MAX && records < wanted; tries++) {
-        assert_int_equal(test_program_wait_ms(&first, 500), -1);
-        assert_int_equal(test_program_wait_ms(&second, 500), -1);
-        records = records_of(&site);
-    }
-    test_program_signal(&first, SIGTERM);
-    assert_int_equal(test_program_wait(&first), 0);
-    test_program_signal(&second, SIGTERM);
-    assert_int_equal(test_program_wait(&second), 0);
-    site_expect(&filler, 0, "replay --compare");
-    site_said(&filler, "are what the fold gives, byte for byte");
-    assert_int_equal(records, wanted);
-    assert_int_equal(balances_differ(&site), 0);
+    pair_start(&pair, &site);
+    simulate(&site);
+    pair_wait(&pair, 2, records_in(&world.history));
+    pair_end(&pair, 2, &site);
+}
+
+/* The areas of the one that is left wait for the customers of the one that is not. */
+static void
+an_instance_dies_with_a_backlog(void **state)
+{
+    (void)state;
+    struct site site;
+    struct pair pair;
+    site_make(&site, "death", "  session_timeout: 3s\n",
+              "order: arrival\nbatch_records: 64\ncommit: {interval: 50ms, batches: 1}\n" STAGES
+              "assignment: group\n");
+    site_fill(&site);
+    pair_start(&pair, &site);
+    pair_wait(&pair, 2, records_in(&world.history) / 3);
+    test_program_signal(&pair.programs[1], SIGKILL);
+    (void)test_program_wait(&pair.programs[1]);
+    const int64_t before = records_of(&site);
+    print_message("killed at %lld of %lld records\n", (long long)before,
+                  (long long)records_in(&world.history));
+    pair_wait(&pair, 1, records_in(&world.history));
+    pair_end(&pair, 1, &site);
 }
 
 static int
@@ -319,6 +368,7 @@ main(int argc, char **argv)
         cmocka_unit_test(a_broker_gives_what_a_folder_gives),
         cmocka_unit_test(two_loops_replay_to_what_they_wrote),
         cmocka_unit_test(two_instances_replay_to_what_they_wrote),
+        cmocka_unit_test(an_instance_dies_with_a_backlog),
     };
     const int failed = cmocka_run_group_tests(tests, world_make, world_end);
     site_end(failed);

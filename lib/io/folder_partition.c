@@ -35,6 +35,7 @@ gf_folder_partition_fini(struct gf_folder_partition *partition)
         free(loan->data);
         free(loan);
     }
+    gf_readers_fini(&partition->readers);
     *partition = (struct gf_folder_partition){.log = NULL};
 }
 

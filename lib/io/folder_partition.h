@@ -4,6 +4,7 @@
 
 #include "io/folder_file.h"
 #include "io/folder_tail.h"
+#include "io/readers.h"
 
 /* Memory lent with the records: decompressed blocks, header arrays. Freed once released past
  * `last`. */
@@ -36,6 +37,7 @@ struct gf_folder_partition {
     uint32_t left;               /* records in it */
     uint64_t block, next_block;  /* positions */
     int64_t next_offset;         /* no record below it is left */
+    struct gf_readers readers;
     struct gf_folder_loan *loans;
     struct gf_folder_loan *block_loan; /* holds the block, NULL for a view */
 };

@@ -201,14 +201,12 @@ partition_look(struct gf_folder_partition *partition, int64_t offset, int64_t en
 }
 
 static enum gf_rc
-source_read(struct gf_source *base, enum gf_topic topic, uint32_t number, int64_t offset,
-            int64_t end, struct gf_duration wait, struct gf_record *records_out, uint32_t count_max,
-            uint32_t *count_out, int64_t *next_out, struct gf_error *error)
+partition_read(struct gf_folder_partition *partition, int64_t offset, int64_t end,
+               struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
+               int64_t *next_out, struct gf_error *error)
 {
-    (void)wait; /* all that is there can be read at once */
-    struct gf_folder_partition *partition = NULL;
-    enum gf_rc rc = partition_get(base, topic, number, &partition, error);
-    if (rc != GF_OK || (rc = partition_look(partition, offset, end, error)) != GF_OK) {
+    enum gf_rc rc = partition_look(partition, offset, end, error);
+    if (rc != GF_OK) {
         return rc;
     }
     end = end < partition->at.end ? end : partition->at.end;
@@ -234,6 +232,22 @@ source_read(struct gf_source *base, enum gf_topic topic, uint32_t number, int64_
     /* Fewer than asked for: nothing else lies before `end`. */
     *next_out = count < count_max ? end : records_out[count - 1].offset + 1;
     return GF_OK;
+}
+
+static enum gf_rc
+source_read(struct gf_source *base, uint32_t reader, enum gf_topic topic, uint32_t number,
+            int64_t offset, int64_t end, struct gf_duration wait, struct gf_record *records_out,
+            uint32_t count_max, uint32_t *count_out, int64_t *next_out, struct gf_error *error)
+{
+    (void)wait; /* all that is there can be read at once */
+    struct gf_folder_partition *partition = NULL;
+    enum gf_rc rc = partition_get(base, topic, number, &partition, error);
+    if (rc == GF_OK) {
+        rc = gf_readers_read(&partition->readers, reader, offset, false, error);
+    }
+    return rc != GF_OK ? rc
+                       : partition_read(partition, offset, end, records_out, count_max, count_out,
+                                        next_out, error);
 }
 
 /* A file that may be read has a header: to be without one is damage here. */
@@ -305,8 +319,8 @@ source_offset_at(struct gf_source *base, enum gf_topic topic, uint32_t number, s
     struct gf_record record;
     for (;;) {
         uint32_t count = 0;
-        rc = source_read(base, topic, number, offset, partition->at.end, (struct gf_duration){0},
-                         &record, 1, &count, &offset, error);
+        rc = partition_read(partition, offset, partition->at.end, &record, 1, &count, &offset,
+                            error);
         if (rc != GF_OK) {
             return rc;
         }
@@ -322,11 +336,14 @@ source_offset_at(struct gf_source *base, enum gf_topic topic, uint32_t number, s
 }
 
 static void
-source_release(struct gf_source *base, enum gf_topic topic, uint32_t number, int64_t offset)
+source_release(struct gf_source *base, uint32_t reader, enum gf_topic topic, uint32_t number,
+               int64_t offset)
 {
     struct folder_source *source = source_of(base);
     if (number < source->topics[topic].count) {
-        gf_folder_partition_release(&source->topics[topic].partitions[number], offset);
+        struct gf_folder_partition *partition = &source->topics[topic].partitions[number];
+        gf_readers_release(&partition->readers, reader, offset);
+        gf_folder_partition_release(partition, gf_readers_least(&partition->readers));
     }
 }
 

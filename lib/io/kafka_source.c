@@ -4,21 +4,16 @@
 
 #include "codec/records.h"
 #include "io/kafka_client.h"
+#include "io/kafka_lending.h"
 #include "io/kafka_offsets.h"
 #include "io/kafka_peek.h"
 #include "io/kafka_source.h"
-#include "io/kafka_window.h"
 
 #define PUMP_COUNT 4096
 
-struct source_partition {
-    struct gf_kafka_window window;
-    rd_kafka_queue_t *queue; /* NULL: not being fetched */
-};
-
 struct source_topic {
     rd_kafka_topic_t *handle;
-    struct source_partition **partitions;
+    struct gf_kafka_lending **partitions;
     uint32_t count;           /* of `partitions` */
     uint32_t partition_count; /* on the cluster, when it was first asked; 0: not yet */
 };
@@ -83,7 +78,7 @@ topic_known(struct kafka_source *self, enum gf_topic topic, struct source_topic 
 
 static enum gf_rc
 partition_at(struct kafka_source *self, enum gf_topic topic, uint32_t partition,
-             struct source_partition **out, struct gf_error *error)
+             struct gf_kafka_lending **out, struct gf_error *error)
 {
     struct source_topic *entry = NULL;
     const enum gf_rc rc = topic_at(self, topic, &entry, error);
@@ -92,8 +87,8 @@ partition_at(struct kafka_source *self, enum gf_topic topic, uint32_t partition,
     }
     if (partition >= entry->count) {
         const uint32_t count = partition + 1;
-        struct source_partition **const grown =
-            realloc(entry->partitions, count * sizeof(struct source_partition *));
+        struct gf_kafka_lending **const grown =
+            realloc(entry->partitions, count * sizeof(struct gf_kafka_lending *));
         if (grown == NULL) {
             return gf_fail(error, GF_E_NO_MEMORY, "no memory for %u partitions", count);
         }
@@ -104,46 +99,23 @@ partition_at(struct kafka_source *self, enum gf_topic topic, uint32_t partition,
         entry->count = count;
     }
     if (entry->partitions[partition] == NULL) {
-        struct source_partition *const fresh = calloc(1, sizeof(*fresh));
+        struct gf_kafka_lending *const fresh = calloc(1, sizeof(*fresh));
         if (fresh == NULL) {
             return gf_fail(error, GF_E_NO_MEMORY, "no memory for a partition");
         }
-        gf_kafka_window_init(&fresh->window, topic, partition, gf_topics[topic].is_reference);
+        gf_kafka_lending_init(fresh, topic, partition, gf_topics[topic].is_reference);
         entry->partitions[partition] = fresh;
     }
     *out = entry->partitions[partition];
     return GF_OK;
 }
 
-static void
-partition_stop(const struct source_topic *topic, struct source_partition *partition)
-{
-    if (partition->queue != NULL) {
-        rd_kafka_consume_stop(topic->handle, (int32_t)partition->window.partition);
-        rd_kafka_queue_destroy(partition->queue);
-        partition->queue = NULL;
-    }
-}
-
-/* A seek takes a new queue, into which nothing can come that was fetched for the old position. */
 static enum gf_rc
-partition_start(struct kafka_source *self, struct source_partition *partition, int64_t offset,
+partition_start(struct kafka_source *self, struct gf_kafka_lending *partition, int64_t offset,
                 struct gf_error *error)
 {
-    const struct source_topic *const topic = &self->topics[partition->window.topic];
-    partition_stop(topic, partition);
-    gf_kafka_window_start(&partition->window, offset);
-
-    rd_kafka_queue_t *const queue = rd_kafka_queue_new(self->committed.handle);
-    const int32_t number = (int32_t)partition->window.partition;
-    if (rd_kafka_consume_start_queue(topic->handle, number, offset, queue) != 0) {
-        const rd_kafka_resp_err_t code = rd_kafka_last_error();
-        rd_kafka_queue_destroy(queue);
-        return gf_kafka_fail(&self->committed, code, error, "%s/%d",
-                             rd_kafka_topic_name(topic->handle), number);
-    }
-    partition->queue = queue;
-    return GF_OK;
+    rd_kafka_topic_t *const topic = self->topics[partition->window.topic].handle;
+    return gf_kafka_lending_start(partition, &self->committed, topic, offset, error);
 }
 
 /* The handle that answers for a topic: a journal's end is its high watermark. */
@@ -161,7 +133,7 @@ client_for(struct kafka_source *self, enum gf_topic topic, struct gf_kafka_clien
 /* The broker does not have the offset that we fetch from. `wanted` is the reader's. A reference
  * topic begins where the log begins, if that is not behind the reader. */
 static enum gf_rc
-partition_lost(struct kafka_source *self, struct source_partition *partition, int64_t wanted,
+partition_lost(struct kafka_source *self, struct gf_kafka_lending *partition, int64_t wanted,
                struct gf_error *error)
 {
     const char *const name = rd_kafka_topic_name(self->topics[partition->window.topic].handle);
@@ -182,20 +154,20 @@ partition_lost(struct kafka_source *self, struct source_partition *partition, in
 }
 
 static enum gf_rc
-message_error(struct kafka_source *self, struct source_partition *partition,
+message_error(struct kafka_source *self, struct gf_kafka_lending *partition,
               rd_kafka_resp_err_t code, int64_t wanted, struct gf_error *error)
 {
     const struct source_topic *const topic = &self->topics[partition->window.topic];
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
         code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-        partition_stop(topic, partition);
+        gf_kafka_lending_stop(partition, topic->handle);
         return partition_lost(self, partition, wanted, error);
     }
     if (gf_kafka_rc(code) == GF_E_UNAVAILABLE) {
         return GF_OK; /* librdkafka tries again by itself; gf_kafka_client_check says when that is
                          too long */
     }
-    partition_stop(topic, partition);
+    gf_kafka_lending_stop(partition, topic->handle);
     return gf_kafka_fail(&self->committed, code, error, "%s/%u", rd_kafka_topic_name(topic->handle),
                          partition->window.partition);
 }
@@ -203,7 +175,7 @@ message_error(struct kafka_source *self, struct source_partition *partition,
 /* Moves what has been fetched into the window; the rest of a batch that holds an error is dropped
  * with it. */
 static enum gf_rc
-messages_add(struct kafka_source *self, struct source_partition *partition, size_t count,
+messages_add(struct kafka_source *self, struct gf_kafka_lending *partition, size_t count,
              int64_t wanted, struct gf_error *error)
 {
     enum gf_rc rc = GF_OK;
@@ -233,7 +205,7 @@ messages_add(struct kafka_source *self, struct source_partition *partition, size
 
 /* A batch call waits until the batch is full, so only a call for a single message may wait. */
 static enum gf_rc
-partition_pump(struct kafka_source *self, struct source_partition *partition, int wait_ms,
+partition_pump(struct kafka_source *self, struct gf_kafka_lending *partition, int wait_ms,
                int64_t wanted, struct gf_error *error)
 {
     const size_t batch = wait_ms > 0 ? 1 : PUMP_COUNT;
@@ -249,7 +221,7 @@ partition_pump(struct kafka_source *self, struct source_partition *partition, in
 
 /* Makes the window hold what a read from `offset` needs, as far as that has come within `wait`. */
 static enum gf_rc
-partition_fill(struct kafka_source *self, struct source_partition *partition, int64_t offset,
+partition_fill(struct kafka_source *self, struct gf_kafka_lending *partition, int64_t offset,
                int64_t end, struct gf_duration wait, uint32_t count_max, struct gf_error *error)
 {
     const struct gf_kafka_window *const window = &partition->window;
@@ -267,27 +239,42 @@ partition_fill(struct kafka_source *self, struct source_partition *partition, in
     return rc;
 }
 
+/* Makes sure that what the reader wants is being fetched. A keeping window begins with the log. */
 static enum gf_rc
-source_read(struct gf_source *source, enum gf_topic topic, uint32_t number, int64_t offset,
-            int64_t end, struct gf_duration wait, struct gf_record *records_out, uint32_t count_max,
-            uint32_t *count_out, int64_t *next_out, struct gf_error *error)
+partition_place(struct kafka_source *self, struct gf_kafka_lending *partition, uint32_t reader,
+                int64_t offset, struct gf_error *error)
+{
+    struct gf_kafka_window *const window = &partition->window;
+    const bool is_fetching = partition->queue != NULL;
+    if (window->is_keeping) {
+        if (is_fetching) {
+            return offset < window->from ? partition_lost(self, partition, offset, error) : GF_OK;
+        }
+        return partition_start(self, partition, 0, error);
+    }
+    int64_t least = 0;
+    enum gf_rc rc = gf_kafka_lending_read(partition, reader, offset, &least, error);
+    if (rc == GF_OK && (!is_fetching || !gf_kafka_window_covers(window, least))) {
+        rc = partition_start(self, partition, least, error);
+    }
+    return rc;
+}
+
+static enum gf_rc
+source_read(struct gf_source *source, uint32_t reader, enum gf_topic topic, uint32_t number,
+            int64_t offset, int64_t end, struct gf_duration wait, struct gf_record *records_out,
+            uint32_t count_max, uint32_t *count_out, int64_t *next_out, struct gf_error *error)
 {
     assert(offset >= 0);
     assert(count_max > 0);
     struct kafka_source *const self = kafka_source_of(source);
-    struct source_partition *partition = NULL;
+    struct gf_kafka_lending *partition = NULL;
     enum gf_rc rc = partition_at(self, topic, number, &partition, error);
     if (rc != GF_OK) {
         return rc;
     }
     struct gf_kafka_window *const window = &partition->window;
-    const bool is_fetching = partition->queue != NULL;
-    if (window->is_keeping && is_fetching && offset < window->from) {
-        return partition_lost(self, partition, offset, error);
-    }
-    if (!is_fetching || (!window->is_keeping && !gf_kafka_window_covers(window, offset))) {
-        rc = partition_start(self, partition, window->is_keeping ? 0 : offset, error);
-    }
+    rc = partition_place(self, partition, reader, offset, error);
     if (rc == GF_OK) {
         rc = partition_fill(self, partition, offset, end, wait, count_max, error);
     }
@@ -417,15 +404,12 @@ source_peek(struct gf_source *source, enum gf_topic topic, uint32_t partition, i
 }
 
 static void
-source_release(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t offset)
+source_release(struct gf_source *source, uint32_t reader, enum gf_topic topic, uint32_t partition,
+               int64_t offset)
 {
     const struct source_topic *const entry = &kafka_source_of(source)->topics[topic];
     if (partition < entry->count && entry->partitions[partition] != NULL) {
-        struct source_partition *const place = entry->partitions[partition];
-        gf_kafka_window_release(&place->window, offset);
-        if (offset == INT64_MAX && !place->window.is_keeping) {
-            partition_stop(entry, place);
-        }
+        gf_kafka_lending_release(entry->partitions[partition], entry->handle, reader, offset);
     }
 }
 
@@ -440,8 +424,7 @@ source_close(struct gf_source *source)
         struct source_topic *const entry = &self->topics[topic];
         for (uint32_t index = 0; index < entry->count; index++) {
             if (entry->partitions[index] != NULL) {
-                gf_kafka_window_fini(&entry->partitions[index]->window);
-                partition_stop(entry, entry->partitions[index]);
+                gf_kafka_lending_fini(entry->partitions[index], entry->handle);
                 free(entry->partitions[index]);
             }
         }

@@ -210,10 +210,10 @@ ring_fill(struct gf_feed *feed, struct gf_feed_input *input, struct gf_error *er
     input->ring_first = 0;
     for (uint32_t empty = 0; input->ring_count == 0 && input->read_at < input->range.end; empty++) {
         int64_t next = input->read_at;
-        const enum gf_rc rc =
-            ops->read(feed->source, (enum gf_topic)input->range.topic, input->range.partition,
-                      input->read_at, input->range.end, (struct gf_duration){WAIT_US}, input->ring,
-                      GF_FEED_RING_COUNT, &input->ring_count, &next, error);
+        const enum gf_rc rc = ops->read(
+            feed->source, feed->shard, (enum gf_topic)input->range.topic, input->range.partition,
+            input->read_at, input->range.end, (struct gf_duration){WAIT_US}, input->ring,
+            GF_FEED_RING_COUNT, &input->ring_count, &next, error);
         if (rc != GF_OK) {
             return rc;
         }
@@ -342,10 +342,10 @@ rings_start(struct gf_feed *feed, struct gf_error *error)
             continue;
         }
         input->ring_first = 0;
-        const enum gf_rc rc =
-            ops->read(feed->source, (enum gf_topic)input->range.topic, input->range.partition,
-                      input->read_at, input->range.end, (struct gf_duration){0}, input->ring,
-                      GF_FEED_RING_COUNT, &input->ring_count, &input->read_at, error);
+        const enum gf_rc rc = ops->read(
+            feed->source, feed->shard, (enum gf_topic)input->range.topic, input->range.partition,
+            input->read_at, input->range.end, (struct gf_duration){0}, input->ring,
+            GF_FEED_RING_COUNT, &input->ring_count, &input->read_at, error);
         if (rc != GF_OK) {
             return rc;
         }
@@ -407,8 +407,8 @@ gf_feed_release(struct gf_feed *feed)
     for (uint32_t i = 0; i < feed->input_count; i++) {
         const struct gf_batch_input *range = &feed->inputs[i].range;
         if (range->to > range->from) {
-            feed->source->ops->release(feed->source, (enum gf_topic)range->topic, range->partition,
-                                       range->to);
+            feed->source->ops->release(feed->source, feed->shard, (enum gf_topic)range->topic,
+                                       range->partition, range->to);
         }
     }
 }

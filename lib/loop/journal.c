@@ -108,13 +108,14 @@ static enum gf_rc
 records_fetch(struct gf_journal_reader *reader, struct gf_duration wait, struct gf_error *error)
 {
     struct gf_source *source = reader->source;
-    source->ops->release(source, GF_TOPIC_JOURNAL, reader->shard, reader->at);
+    source->ops->release(source, reader->shard, GF_TOPIC_JOURNAL, reader->shard, reader->at);
     int64_t next = reader->at;
     reader->record_at = 0;
     reader->record_count = 0;
-    const enum gf_rc rc = source->ops->read(
-        source, GF_TOPIC_JOURNAL, reader->shard, reader->at, reader->end, wait, reader->records,
-        sizeof(reader->records) / sizeof(reader->records[0]), &reader->record_count, &next, error);
+    const enum gf_rc rc = source->ops->read(source, reader->shard, GF_TOPIC_JOURNAL, reader->shard,
+                                            reader->at, reader->end, wait, reader->records,
+                                            sizeof(reader->records) / sizeof(reader->records[0]),
+                                            &reader->record_count, &next, error);
     if (rc != GF_OK) {
         return gf_fail_prefix(error, rc, "journal of shard %u", reader->shard);
     }
@@ -141,7 +142,8 @@ gf_journal_poll(struct gf_journal_reader *reader, struct gf_duration wait, struc
     }
     if (reader->at >= reader->end) {
         /* What follows is what we write ourselves: nobody shall fetch it. */
-        reader->source->ops->release(reader->source, GF_TOPIC_JOURNAL, reader->shard, INT64_MAX);
+        reader->source->ops->release(reader->source, reader->shard, GF_TOPIC_JOURNAL, reader->shard,
+                                     INT64_MAX);
     }
     return GF_OK;
 }

@@ -159,6 +159,7 @@ members_forget(struct live *live)
         if (member->is_ours || live->options->is_standby) {
             live->members[kept++] = *member;
         } else if (member->shard != NULL) {
+            gf_shard_leave(member->shard);
             live->options->shard_close(live->options->context, member->shard);
         }
     }

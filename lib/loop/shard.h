@@ -109,6 +109,9 @@ GF_MUST_USE enum gf_rc gf_shard_stuck(const struct gf_shard *shard, struct gf_er
 /* The stage it is of. */
 enum gf_stage gf_shard_stage(const struct gf_shard *shard);
 
+/* It has gone to somebody else: nothing has to be fetched for it. */
+void gf_shard_leave(struct gf_shard *shard);
+
 /* Freezes the ends at what the source has now, at a monotonic time. Up to the next freeze no record
  * is taken that is dated after `until`; see pace.c. */
 GF_MUST_USE enum gf_rc gf_shard_freeze(struct gf_shard *shard, struct gf_time until, int64_t now_us,

@@ -20,6 +20,16 @@ gf_shard_freeze(struct gf_shard *shard, struct gf_time until, int64_t now_us,
 }
 
 void
+gf_shard_leave(struct gf_shard *shard)
+{
+    for (uint32_t i = 0; i < shard->feed.input_count; i++) {
+        const struct gf_batch_input *range = &shard->feed.inputs[i].range;
+        shard->source->ops->release(shard->source, shard->options.shard,
+                                    (enum gf_topic)range->topic, range->partition, INT64_MAX);
+    }
+}
+
+void
 gf_shard_thaw(struct gf_shard *shard)
 {
     for (uint32_t i = 0; i < shard->feed.input_count; i++) {

@@ -49,11 +49,11 @@ struct gf_source_ops {
     /* Up to `count_max` records from `offset` on and below `end`, in order of offset. `next_out` is
      * the position after them: it moves over offsets that hold no record (transaction markers). No
      * record and `next_out` == `offset`: nothing has arrived yet (Kafka: still being fetched), ask
-     * again; `wait` bounds how long the call may block. The spans stay valid until
-     * gf_source_release passes their offset. Errors: GF_E_LOST (`offset` is below the first
-     * offset), GF_E_UNAVAILABLE, GF_E_IO, GF_E_DAMAGED. */
-    enum gf_rc (*read)(struct gf_source *source, enum gf_topic topic, uint32_t partition,
-                       int64_t offset, int64_t end, struct gf_duration wait,
+     * again; `wait` bounds how long the call may block. The spans stay valid until the same
+     * `reader` (a shard; one may read what another reads, too) has released their offset. Errors:
+     * GF_E_LOST (`offset` is below the first offset), GF_E_UNAVAILABLE, GF_E_IO, GF_E_DAMAGED. */
+    enum gf_rc (*read)(struct gf_source *source, uint32_t reader, enum gf_topic topic,
+                       uint32_t partition, int64_t offset, int64_t end, struct gf_duration wait,
                        struct gf_record *records_out, uint32_t count_max, uint32_t *count_out,
                        int64_t *next_out, struct gf_error *error);
 
@@ -66,10 +66,10 @@ struct gf_source_ops {
                        int64_t offset, int64_t end, struct gf_record *records_out,
                        uint32_t count_max, uint32_t *count_out, struct gf_error *error);
 
-    /* The caller no longer needs records of this partition below `offset`; INT64_MAX: nor any
-     * others for now, so nothing more has to be fetched ahead. */
-    void (*release)(struct gf_source *source, enum gf_topic topic, uint32_t partition,
-                    int64_t offset);
+    /* The reader no longer needs records of this partition below `offset`; INT64_MAX: nor any
+     * others for now, so nothing more has to be fetched ahead for it. */
+    void (*release)(struct gf_source *source, uint32_t reader, enum gf_topic topic,
+                    uint32_t partition, int64_t offset);
 
     void (*close)(struct gf_source *source); /* accepts NULL */
 };

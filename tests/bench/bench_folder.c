@@ -83,12 +83,12 @@ log_read(const char *path, int64_t count)
     const double start = seconds_now();
     while (offset < count) {
         uint32_t got = 0;
-        check(source->ops->read(source, GF_TOPIC_METER_READINGS, 0, offset, count,
+        check(source->ops->read(source, 0, GF_TOPIC_METER_READINGS, 0, offset, count,
                                 (struct gf_duration){0}, records, READ_COUNT, &got, &offset,
                                 &error),
               &error);
         seen += got;
-        source->ops->release(source, GF_TOPIC_METER_READINGS, 0, offset);
+        source->ops->release(source, 0, GF_TOPIC_METER_READINGS, 0, offset);
     }
     const double seconds = seconds_now() - start;
     source->ops->close(source);

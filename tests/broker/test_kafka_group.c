@@ -300,8 +300,8 @@ what_was_accepted_before_the_move_is_read_by_the_successor(void **state)
     /* The successor knows where it must read to, and cannot get there yet. */
     const int64_t end = lab_end_of(lab.source, GF_TOPIC_JOURNAL);
     assert_int_equal(end, 1);
-    lab_expect_ok(lab.source->ops->read(lab.source, GF_TOPIC_JOURNAL, 0, 0, end, LAB_WAIT, records,
-                                        4, &count, &next, &error),
+    lab_expect_ok(lab.source->ops->read(lab.source, 0, GF_TOPIC_JOURNAL, 0, 0, end, LAB_WAIT,
+                                        records, 4, &count, &next, &error),
                   &error, "read");
     assert_int_equal(count, 0);
     assert_int_equal(next, 0);

@@ -89,7 +89,7 @@ inputs_are_read_at_their_offsets(void **state)
         assert_true(index == 3 || gf_span_equal(records[index].value, gf_span_text(text)));
     }
     /* Again: what is not released (no fetch), and what is (a seek). */
-    source->ops->release(source, GF_TOPIC_METER_READINGS, 0, 2000);
+    source->ops->release(source, 0, GF_TOPIC_METER_READINGS, 0, 2000);
     assert_int_equal(lab_read_until(source, GF_TOPIC_METER_READINGS, 2500, 2600, records, 101),
                      100);
     assert_int_equal(records[0].offset, 2500);
@@ -110,6 +110,47 @@ inputs_are_read_at_their_offsets(void **state)
                       &error, "offset_at");
         assert_int_equal(offset, times[index].offset);
     }
+    lab_close(&lab);
+}
+
+static void
+expect_numbers(const struct gf_record *records, int from, int count)
+{
+    for (int index = 0; index < count; index++) {
+        char text[16];
+        snprintf(text, sizeof(text), "%d", from + index);
+        assert_int_equal(records[index].offset, from + index);
+        assert_true(from + index == 3 || gf_span_equal(records[index].value, gf_span_text(text)));
+    }
+}
+
+/* Shards that read one partition, each at its own place: what one releases, or leaves by a seek,
+ * another still holds. */
+static void
+readers_of_one_partition_take_nothing_from_each_other(void **state)
+{
+    (void)state;
+    const enum gf_topic topic = GF_TOPIC_METER_READINGS;
+    static struct gf_record one[1001], two[2001], three[101];
+    struct lab lab;
+    lab_open(&lab, "shared.", (struct gf_duration){0});
+    struct gf_source *const source = lab.source;
+    lab_produce_plain("shared.meter.readings", 2000);
+    assert_int_equal(lab_read_as(source, 1, topic, 0, 1000, one, 1001), 1000);
+    assert_int_equal(lab_read_as(source, 2, topic, 0, 1500, two, 2001), 1500);
+    source->ops->release(source, 2, topic, 0, 1500);
+    expect_numbers(one, 0, 1000);
+    assert_int_equal(lab_read_as(source, 2, topic, 1500, 2000, two, 2001), 500);
+    source->ops->release(source, 1, topic, 0, 1000);
+    assert_int_equal(lab_read_as(source, 3, topic, 0, 100, three, 101), 100); /* a seek */
+    expect_numbers(two, 1500, 500);
+    expect_numbers(three, 0, 100);
+    assert_int_equal(lab_read_as(source, 1, topic, 1000, 1100, one, 1001), 100);
+    expect_numbers(one, 1000, 100);
+    source->ops->release(source, 3, topic, 0, INT64_MAX);
+    source->ops->release(source, 1, topic, 0, INT64_MAX);
+    expect_numbers(two, 1500, 500);
+    source->ops->release(source, 2, topic, 0, INT64_MAX);
     lab_close(&lab);
 }
 
@@ -194,7 +235,7 @@ the_end_of_the_journal_lies_behind_open_transactions(void **state)
     int64_t next = -1;
     for (int tries = 0; tries < LAB_TRIES_MAX && end == 0; tries++) {
         end = lab_end_of(lab.source, GF_TOPIC_JOURNAL);
-        lab_expect_ok(lab.source->ops->read(lab.source, GF_TOPIC_JOURNAL, 0, 0, 1, LAB_WAIT,
+        lab_expect_ok(lab.source->ops->read(lab.source, 0, GF_TOPIC_JOURNAL, 0, 0, 1, LAB_WAIT,
                                             records, 4, &count, &next, &error),
                       &error, "read");
         assert_int_equal(count, 0);
@@ -221,7 +262,7 @@ a_reference_topic_serves_two_positions(void **state)
     struct gf_record ahead[101], behind[101];
     assert_int_equal(lab_read_until(lab.source, GF_TOPIC_CONTROL, 90, 100, ahead, 101), 10);
     assert_int_equal(ahead[0].offset, 90);
-    lab.source->ops->release(lab.source, GF_TOPIC_CONTROL, 0, 100);
+    lab.source->ops->release(lab.source, 0, GF_TOPIC_CONTROL, 0, 100);
     assert_int_equal(lab_read_until(lab.source, GF_TOPIC_CONTROL, 0, 50, behind, 101), 50);
     assert_int_equal(behind[49].offset, 49);
     lab_produce_plain("reference.control", 1);
@@ -239,7 +280,7 @@ a_reference_topic_serves_two_positions(void **state)
     lab_expect_ok(gf_kafka_source_open(&lab.config, &fresh, &error), &error, "source");
     assert_int_equal(lab_read_until(fresh, GF_TOPIC_CONTROL, 5, 101, behind, 101), 96);
     assert_int_equal(behind[0].offset, 5);
-    lab_expect_rc(fresh->ops->read(fresh, GF_TOPIC_CONTROL, 0, 4, 101, LAB_WAIT, behind, 101,
+    lab_expect_rc(fresh->ops->read(fresh, 0, GF_TOPIC_CONTROL, 0, 4, 101, LAB_WAIT, behind, 101,
                                    &count, &next, &error),
                   GF_E_LOST, &error);
     fresh->ops->close(fresh);
@@ -262,8 +303,8 @@ an_offset_that_is_gone_is_lost(void **state)
         int64_t next = 0;
         enum gf_rc rc = GF_OK;
         for (int tries = 0; rc == GF_OK && tries < LAB_TRIES_MAX; tries++) {
-            rc = lab.source->ops->read(lab.source, GF_TOPIC_METER_READINGS, 0, wanted[index], 1000,
-                                       LAB_WAIT, records, 32, &count, &next, &error);
+            rc = lab.source->ops->read(lab.source, 0, GF_TOPIC_METER_READINGS, 0, wanted[index],
+                                       1000, LAB_WAIT, records, 32, &count, &next, &error);
         }
         char text[128];
         snprintf(text, sizeof(text),
@@ -391,8 +432,8 @@ a_broker_that_is_gone_is_unavailable_in_bounded_time(void **state)
     lab_expect_rc(rc, GF_E_UNAVAILABLE, &error);
     assert_non_null(strstr(error.text, lab_broker.address));
     for (int tries = 0; tries < LAB_TRIES_MAX; tries++) {
-        rc = lab.source->ops->read(lab.source, GF_TOPIC_METER_READINGS, 0, 1, 5, LAB_WAIT, records,
-                                   4, &count, &next, &error);
+        rc = lab.source->ops->read(lab.source, 0, GF_TOPIC_METER_READINGS, 0, 1, 5, LAB_WAIT,
+                                   records, 4, &count, &next, &error);
         if (rc != GF_OK) {
             break;
         }
@@ -417,6 +458,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(topics_are_made_as_they_are_wanted),
         cmocka_unit_test(inputs_are_read_at_their_offsets),
+        cmocka_unit_test(readers_of_one_partition_take_nothing_from_each_other),
         cmocka_unit_test(only_what_is_committed_is_read_and_the_position_passes_markers),
         cmocka_unit_test(the_older_of_two_sinks_is_fenced),
         cmocka_unit_test(the_end_of_the_journal_lies_behind_open_transactions),

@@ -232,7 +232,7 @@ log_assert(const char *log, enum gf_topic topic, uint32_t partition, int64_t cou
     for (int64_t offset = 0; offset < count;) {
         uint32_t got = 0;
         int64_t next = 0;
-        assert_ok(source->ops->read(source, topic, partition, offset, INT64_MAX,
+        assert_ok(source->ops->read(source, 0, topic, partition, offset, INT64_MAX,
                                     (struct gf_duration){0}, records, step, &got, &next, &error));
         assert_true(got > 0);
         for (uint32_t i = 0; i < got; i++) {
@@ -241,7 +241,7 @@ log_assert(const char *log, enum gf_topic topic, uint32_t partition, int64_t cou
         }
         assert_int_equal(next, offset + got);
         offset = next;
-        source->ops->release(source, topic, partition, offset);
+        source->ops->release(source, 0, topic, partition, offset);
     }
     source->ops->close(source);
 }

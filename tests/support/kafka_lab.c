@@ -116,6 +116,13 @@ uint32_t
 lab_read_until(struct gf_source *source, enum gf_topic topic, int64_t from, int64_t end,
                struct gf_record *records, uint32_t count_max)
 {
+    return lab_read_as(source, 0, topic, from, end, records, count_max);
+}
+
+uint32_t
+lab_read_as(struct gf_source *source, uint32_t reader, enum gf_topic topic, int64_t from,
+            int64_t end, struct gf_record *records, uint32_t count_max)
+{
     uint32_t total = 0;
     int64_t offset = from;
     struct gf_error error;
@@ -124,7 +131,7 @@ lab_read_until(struct gf_source *source, enum gf_topic topic, int64_t from, int6
         int64_t next = offset;
         assert_in_range(total, 0, count_max - 1);
         const enum gf_rc rc =
-            source->ops->read(source, topic, 0, offset, end, LAB_WAIT, records + total,
+            source->ops->read(source, reader, topic, 0, offset, end, LAB_WAIT, records + total,
                               count_max - total, &count, &next, &error);
         lab_expect_ok(rc, &error, "read");
         assert_true(next >= offset);

@@ -39,6 +39,9 @@ void lab_write_transaction(struct gf_sink *sink, enum gf_topic topic, const char
 /* Reads [from, end) of partition 0 until the position is at `end`; returns the count of records. */
 uint32_t lab_read_until(struct gf_source *source, enum gf_topic topic, int64_t from, int64_t end,
                         struct gf_record *records, uint32_t count_max);
+/* The same, as one of several readers. */
+uint32_t lab_read_as(struct gf_source *source, uint32_t reader, enum gf_topic topic, int64_t from,
+                     int64_t end, struct gf_record *records, uint32_t count_max);
 int64_t lab_end_of(struct gf_source *source, enum gf_topic topic);
 /* The end once it is at least `minimum`: a commit returns before its markers are in every
  * partition. */

@@ -284,11 +284,11 @@ source_offset_at(struct gf_source *source, enum gf_topic topic, uint32_t number,
 }
 
 static enum gf_rc
-source_read(struct gf_source *source, enum gf_topic topic, uint32_t number, int64_t offset,
-            int64_t end, struct gf_duration wait, struct gf_record *records_out, uint32_t count_max,
-            uint32_t *count_out, int64_t *next_out, struct gf_error *error)
+source_read(struct gf_source *source, uint32_t reader, enum gf_topic topic, uint32_t number,
+            int64_t offset, int64_t end, struct gf_duration wait, struct gf_record *records_out,
+            uint32_t count_max, uint32_t *count_out, int64_t *next_out, struct gf_error *error)
 {
-    (void)wait;
+    (void)reader, (void)wait;
     struct memory_partition *partition = NULL;
     enum gf_rc rc = source_find(source, topic, number, &partition, error);
     if (rc != GF_OK || (rc = call_count(source_log(source), GF_MEMORY_READ, error)) != GF_OK) {
@@ -313,9 +313,11 @@ source_read(struct gf_source *source, enum gf_topic topic, uint32_t number, int6
 }
 
 static void
-source_release(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t offset)
+source_release(struct gf_source *source, uint32_t reader, enum gf_topic topic, uint32_t partition,
+               int64_t offset)
 {
     (void)source;
+    (void)reader;
     (void)topic;
     (void)partition;
     (void)offset;

@@ -131,9 +131,9 @@ input_head(struct publish *publish, struct input *input)
     struct gf_source *source = publish->source;
     while (input->record_at == input->record_count && input->at < input->end) {
         struct gf_error error = {{0}};
-        source->ops->release(source, input->topic, input->partition, input->at);
+        source->ops->release(source, 0, input->topic, input->partition, input->at);
         input->record_at = 0;
-        expect(source->ops->read(source, input->topic, input->partition, input->at, input->end,
+        expect(source->ops->read(source, 0, input->topic, input->partition, input->at, input->end,
                                  (struct gf_duration){WAIT_US}, input->records, READ_COUNT,
                                  &input->record_count, &input->at, &error),
                &error, gf_topics[input->topic].name);

@@ -195,7 +195,7 @@ partition_read(struct gf_source *source, enum gf_topic topic, uint32_t partition
     while (at < end) {
         struct gf_record records[64];
         uint32_t count = 0;
-        assert_int_equal(source->ops->read(source, topic, partition, at, end,
+        assert_int_equal(source->ops->read(source, 0, topic, partition, at, end,
                                            (struct gf_duration){0}, records, 64, &count, &at,
                                            &error),
                          GF_OK);
@@ -209,7 +209,7 @@ partition_read(struct gf_source *source, enum gf_topic topic, uint32_t partition
                 .key = bytes_copy(records[i].key.data, records[i].key.size),
                 .body = bytes_copy(records[i].value.data, records[i].value.size)};
         }
-        source->ops->release(source, topic, partition, at);
+        source->ops->release(source, 0, topic, partition, at);
     }
 }
 

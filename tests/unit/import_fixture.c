@@ -123,7 +123,7 @@ import_log_print(const struct import_fixture *fixture, enum gf_topic topic, uint
         uint32_t count = 0;
         static uint8_t memory[8192];
         _Alignas(16) uint8_t body[1024];
-        assert_int_equal(source->ops->read(source, topic, partition, offset, end,
+        assert_int_equal(source->ops->read(source, 0, topic, partition, offset, end,
                                            (struct gf_duration){0}, &record, 1, &count, &next,
                                            &error),
                          GF_OK);

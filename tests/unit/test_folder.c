@@ -73,8 +73,8 @@ new_log_has_the_input_topics(void **state)
     struct gf_record record;
     uint32_t got = 1;
     int64_t next = -1;
-    assert_ok(
-        source->ops->read(source, READINGS, 3, 0, 100, no_wait, &record, 1, &got, &next, &error));
+    assert_ok(source->ops->read(source, 0, READINGS, 3, 0, 100, no_wait, &record, 1, &got, &next,
+                                &error));
     assert_int_equal(got, 0);
     assert_int_equal(next, 0);
     source->ops->close(source);
@@ -159,10 +159,11 @@ every_kind_of_record_comes_back(void **state)
     int64_t next = 0;
     assert_ok(gf_folder_source_open(*state, NULL, &source, &error));
     ends_assert(source, READINGS, 2, 10, 21);
-    assert_rc(source->ops->read(source, READINGS, 2, 9, 21, no_wait, got, 8, &count, &next, &error),
-              GF_E_LOST);
+    assert_rc(
+        source->ops->read(source, 0, READINGS, 2, 9, 21, no_wait, got, 8, &count, &next, &error),
+        GF_E_LOST);
     assert_ok(
-        source->ops->read(source, READINGS, 2, 10, 18, no_wait, got, 8, &count, &next, &error));
+        source->ops->read(source, 0, READINGS, 2, 10, 18, no_wait, got, 8, &count, &next, &error));
     assert_int_equal(count, 5);
     assert_int_equal(next, 18);
     reading_assert(&got[0], 1);
@@ -179,7 +180,7 @@ every_kind_of_record_comes_back(void **state)
     assert_true(gf_span_equal(got[3].value, gf_span_of("\x01?", 2)));
     assert_false(got[4].has_value);
     assert_ok(
-        source->ops->read(source, READINGS, 2, 18, 99, no_wait, got, 8, &count, &next, &error));
+        source->ops->read(source, 0, READINGS, 2, 18, 99, no_wait, got, 8, &count, &next, &error));
     assert_int_equal(count, 1);
     assert_int_equal(next, 21);
     assert_int_equal(got[0].offset, 20);
@@ -210,7 +211,7 @@ many_files_are_one_log(void **state)
         struct gf_record records[3];
         uint32_t got = 0;
         int64_t next = 0, found = 0;
-        assert_ok(source->ops->read(source, READINGS, 0, offset, offset + 2, no_wait, records, 3,
+        assert_ok(source->ops->read(source, 0, READINGS, 0, offset, offset + 2, no_wait, records, 3,
                                     &got, &next, &error));
         assert_int_equal(got, offset + 1 < count ? 2 : 1);
         assert_int_equal(records[0].offset, offset);
@@ -219,7 +220,7 @@ many_files_are_one_log(void **state)
         assert_ok(source->ops->offset_at(source, READINGS, 0, (struct gf_time){offset * 1000 - 1},
                                          &found, &error));
         assert_int_equal(found, offset);
-        source->ops->release(source, READINGS, 0, next);
+        source->ops->release(source, 0, READINGS, 0, next);
     }
     int64_t found = 0;
     assert_ok(source->ops->offset_at(source, READINGS, 0, (struct gf_time){count * 1000}, &found,
@@ -246,12 +247,21 @@ spans_live_until_released(void **state)
         int64_t next = 0;
         assert_ok(gf_folder_source_open(path, NULL, &source, &error));
         for (int64_t offset = 0; offset < 400; offset = next) {
-            assert_ok(source->ops->read(source, READINGS, 0, offset, 400, no_wait, records + offset,
-                                        7, &got, &next, &error));
+            assert_ok(source->ops->read(source, 0, READINGS, 0, offset, 400, no_wait,
+                                        records + offset, 7, &got, &next, &error));
         }
-        source->ops->release(source, READINGS, 0, 100);
+        source->ops->release(source, 0, READINGS, 0, 100);
         for (int64_t offset = 100; offset < 400; offset++) {
             reading_assert(&records[offset], offset);
+        }
+        /* Another reader's, too. */
+        struct gf_record other[25];
+        assert_ok(source->ops->read(source, 1, READINGS, 0, 150, 400, no_wait, other, 25, &got,
+                                    &next, &error));
+        assert_int_equal(got, 25);
+        source->ops->release(source, 0, READINGS, 0, INT64_MAX);
+        for (uint32_t at = 0; at < got; at++) {
+            reading_assert(&other[at], 150 + at);
         }
         source->ops->close(source);
     }
@@ -404,12 +414,12 @@ reader_follows_a_growing_log(void **state)
         while (read < i + 1) {
             struct gf_record records[64];
             uint32_t got = 0;
-            assert_ok(source->ops->read(source, READINGS, 0, read, i + 1, no_wait, records, 64,
+            assert_ok(source->ops->read(source, 0, READINGS, 0, read, i + 1, no_wait, records, 64,
                                         &got, &read, &error));
             assert_true(got > 0);
             reading_assert(&records[got - 1], read - 1);
         }
-        source->ops->release(source, READINGS, 0, read);
+        source->ops->release(source, 0, READINGS, 0, read);
     }
     assert_ok(gf_folder_writer_close(writer, &error));
     source->ops->close(source);

@@ -69,8 +69,8 @@ foreign_schema_starts_a_new_file(void **state)
     uint32_t got = 0;
     int64_t next = 0;
     assert_ok(gf_folder_source_open(*state, &resolver, &source, &error));
-    assert_ok(
-        source->ops->read(source, READINGS, 0, 0, 30, no_wait, records, 64, &got, &next, &error));
+    assert_ok(source->ops->read(source, 0, READINGS, 0, 0, 30, no_wait, records, 64, &got, &next,
+                                &error));
     assert_int_equal(got, 30);
     for (int64_t i = 0; i < 30; i++) {
         assert_int_equal(records[i].schema_id,
@@ -81,7 +81,7 @@ foreign_schema_starts_a_new_file(void **state)
     source->ops->close(source);
     assert_ok(gf_folder_source_open(*state, NULL, &source, &error));
     assert_rc(
-        source->ops->read(source, READINGS, 0, 0, 30, no_wait, records, 64, &got, &next, &error),
+        source->ops->read(source, 0, READINGS, 0, 0, 30, no_wait, records, 64, &got, &next, &error),
         GF_E_VERSION);
     source->ops->close(source);
 }
@@ -140,8 +140,8 @@ plan_finds_the_end_of_foreign_records(void **state)
     uint32_t got = 0;
     int64_t next = 0;
     assert_ok(gf_folder_source_open(*state, &resolver, &source, &error));
-    assert_ok(
-        source->ops->read(source, READINGS, 0, 0, 99, no_wait, records, 32, &got, &next, &error));
+    assert_ok(source->ops->read(source, 0, READINGS, 0, 0, 99, no_wait, records, 32, &got, &next,
+                                &error));
     assert_int_equal(got, 20);
     for (uint32_t i = 0; i < got; i++) {
         const struct gf_record own = reading_of(0, i % 10);

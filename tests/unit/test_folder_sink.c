@@ -281,8 +281,8 @@ missing_file_in_the_middle_is_damage(void **state)
     struct gf_record records[16];
     uint32_t got = 0;
     int64_t next = 0;
-    assert_rc(source->ops->read(source, FLAGS, 0, 0, 10, (struct gf_duration){0}, records, 16, &got,
-                                &next, &error),
+    assert_rc(source->ops->read(source, 0, FLAGS, 0, 0, 10, (struct gf_duration){0}, records, 16,
+                                &got, &next, &error),
               GF_E_DAMAGED);
     source->ops->close(source);
 }

@@ -39,24 +39,24 @@ reads_what_was_added(void **state)
     ends_assert(source, READINGS, 1, 0, 19);
     ends_assert(source, READINGS, 0, 0, 0);
     const struct gf_duration no_wait = {0};
-    assert_ok(
-        source->ops->read(source, READINGS, 1, 3, 8, no_wait, records, 8, &count, &next, &error));
+    assert_ok(source->ops->read(source, 0, READINGS, 1, 3, 8, no_wait, records, 8, &count, &next,
+                                &error));
     assert_int_equal(count, 2);
     assert_int_equal(next, 8);
     reading_assert(&records[0], 2);
-    assert_ok(
-        source->ops->read(source, READINGS, 1, 3, 8, no_wait, records, 1, &count, &next, &error));
+    assert_ok(source->ops->read(source, 0, READINGS, 1, 3, 8, no_wait, records, 1, &count, &next,
+                                &error));
     assert_int_equal(next, 5);
     assert_ok(source->ops->offset_at(source, READINGS, 1, (struct gf_time){4500}, &found, &error));
     assert_int_equal(found, 10);
     gf_memory_log_trim(log, READINGS, 1, 7);
     ends_assert(source, READINGS, 1, 7, 19);
     assert_rc(
-        source->ops->read(source, READINGS, 1, 6, 8, no_wait, records, 8, &count, &next, &error),
+        source->ops->read(source, 0, READINGS, 1, 6, 8, no_wait, records, 8, &count, &next, &error),
         GF_E_LOST);
     gf_memory_log_fail(log, GF_MEMORY_READ, 1, GF_E_UNAVAILABLE, false);
     assert_rc(
-        source->ops->read(source, READINGS, 1, 8, 9, no_wait, records, 8, &count, &next, &error),
+        source->ops->read(source, 0, READINGS, 1, 8, 9, no_wait, records, 8, &count, &next, &error),
         GF_E_UNAVAILABLE);
     source->ops->close(source);
     gf_memory_log_free(log);

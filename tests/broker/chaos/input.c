@@ -60,8 +60,8 @@ partition_copy(struct gf_source *source, struct gf_folder_writer *writer, enum g
     enum gf_rc rc = source->ops->ends(source, topic, partition, &at, &end, &error);
     while (rc == GF_OK && at < end) {
         uint32_t count = 0;
-        rc = source->ops->read(source, topic, partition, at, end, (struct gf_duration){0}, records,
-                               READ_COUNT, &count, &at, &error);
+        rc = source->ops->read(source, 0, topic, partition, at, end, (struct gf_duration){0},
+                               records, READ_COUNT, &count, &at, &error);
         for (uint32_t i = 0; rc == GF_OK && i < count; i++) {
             struct gf_record record = records[i];
             record.offset = -1;
@@ -70,7 +70,7 @@ partition_copy(struct gf_source *source, struct gf_folder_writer *writer, enum g
                 bad_add(writer, &record);
             }
         }
-        source->ops->release(source, topic, partition, at);
+        source->ops->release(source, 0, topic, partition, at);
     }
     if (rc != GF_OK) {
         chaos_die("copy of %s: %s", gf_topics[topic].name, error.text);

@@ -107,12 +107,13 @@ stable_read(const struct sim_part *part, int64_t offset, int64_t end, struct gf_
 }
 
 static enum gf_rc
-source_read(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t offset,
-            int64_t end, struct gf_duration wait, struct gf_record *records_out, uint32_t count_max,
-            uint32_t *count_out, int64_t *next_out, struct gf_error *error)
+source_read(struct gf_source *source, uint32_t reader, enum gf_topic topic, uint32_t partition,
+            int64_t offset, int64_t end, struct gf_duration wait, struct gf_record *records_out,
+            uint32_t count_max, uint32_t *count_out, int64_t *next_out, struct gf_error *error)
 {
     struct sim_instance *instance = instance_of(source);
     struct sim *sim = instance->sim;
+    (void)reader;
     *count_out = 0;
     *next_out = offset;
     enum gf_rc rc = call(instance, sim_delay(sim, 200, 0, 0), error);
@@ -160,9 +161,10 @@ source_peek(struct gf_source *source, enum gf_topic topic, uint32_t partition, i
 }
 
 static void
-source_release(struct gf_source *source, enum gf_topic topic, uint32_t partition, int64_t offset)
+source_release(struct gf_source *source, uint32_t reader, enum gf_topic topic, uint32_t partition,
+               int64_t offset)
 {
-    (void)source, (void)topic, (void)partition, (void)offset;
+    (void)source, (void)reader, (void)topic, (void)partition, (void)offset;
 }
 
 static void

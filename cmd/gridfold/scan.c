@@ -20,21 +20,22 @@ scan_partition(struct gf_source *source, enum gf_topic topic, uint32_t partition
     for (uint32_t empty = 0; rc == GF_OK && !is_over && at < end && !gf_signals_stop_is_wanted();) {
         uint32_t count = 0;
         int64_t next = at;
-        rc = source->ops->read(source, 0, topic, partition, at, end, (struct gf_duration){WAIT_US},
-                               records, READ_COUNT, &count, &next, error);
+        rc = source->ops->read(source, GF_SOURCE_TOOL, topic, partition, at, end,
+                               (struct gf_duration){WAIT_US}, records, READ_COUNT, &count, &next,
+                               error);
         for (uint32_t i = 0; rc == GF_OK && i < count && !is_over; i++) {
             is_over = !visit(context, &records[i]);
         }
         empty = next > at ? 0 : empty + 1;
         at = next;
-        source->ops->release(source, 0, topic, partition, at);
+        source->ops->release(source, GF_SOURCE_TOOL, topic, partition, at);
         if (rc == GF_OK && empty > EMPTY_READS_MAX) {
             rc = gf_fail(error, GF_E_UNAVAILABLE,
                          "%s partition %u: nothing arrives at offset %lld, end is %lld",
                          gf_topics[topic].name, partition, (long long)at, (long long)end);
         }
     }
-    source->ops->release(source, 0, topic, partition, INT64_MAX);
+    source->ops->release(source, GF_SOURCE_TOOL, topic, partition, INT64_MAX);
     return rc;
 }
 

@@ -135,13 +135,14 @@ input_fill(struct tap *tap, struct input *input, struct gf_error *error)
     for (uint32_t empty = 0;
          input->record_at == input->record_count && input->at < input->end && !input->is_over;) {
         int64_t next = input->at;
-        tap->source->ops->release(tap->source, 0, tap->topic, input->partition, input->at);
+        tap->source->ops->release(tap->source, GF_SOURCE_TOOL, tap->topic, input->partition,
+                                  input->at);
         input->record_at = 0;
         input->record_count = 0;
         const enum gf_rc rc =
-            tap->source->ops->read(tap->source, 0, tap->topic, input->partition, input->at,
-                                   input->end, (struct gf_duration){WAIT_US}, input->records,
-                                   READ_COUNT, &input->record_count, &next, error);
+            tap->source->ops->read(tap->source, GF_SOURCE_TOOL, tap->topic, input->partition,
+                                   input->at, input->end, (struct gf_duration){WAIT_US},
+                                   input->records, READ_COUNT, &input->record_count, &next, error);
         if (rc != GF_OK) {
             return rc;
         }

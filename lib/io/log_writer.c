@@ -178,14 +178,14 @@ gf_log_writer_last_time(struct gf_log_writer *writer, enum gf_topic topic, uint3
     for (int tries = 0; at < end && tries < LAST_TRIES_MAX; tries++) {
         struct gf_record record;
         uint32_t count = 0;
-        if (source->ops->read(source, 0, topic, partition, at, end,
+        if (source->ops->read(source, GF_SOURCE_TOOL, topic, partition, at, end,
                               (struct gf_duration){LAST_WAIT_US}, &record, 1, &count, &at,
                               &error) != GF_OK) {
             break;
         }
         time = count > 0 ? record.timestamp : time;
     }
-    source->ops->release(source, 0, topic, partition, INT64_MAX);
+    source->ops->release(source, GF_SOURCE_TOOL, topic, partition, INT64_MAX);
     return time;
 }
 

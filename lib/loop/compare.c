@@ -85,10 +85,10 @@ cursor_fill(struct gf_compare *compare, enum gf_topic topic, struct gf_error *er
         int64_t next = cursor->at;
         cursor->record_at = 0;
         cursor->record_count = 0;
-        const enum gf_rc rc =
-            source->ops->read(source, 0, topic, partition_of(compare, topic), cursor->at,
-                              cursor->end, (struct gf_duration){WAIT_US}, cursor->records,
-                              GF_COMPARE_READ_COUNT, &cursor->record_count, &next, error);
+        const enum gf_rc rc = source->ops->read(
+            source, GF_SOURCE_TOOL, topic, partition_of(compare, topic), cursor->at, cursor->end,
+            (struct gf_duration){WAIT_US}, cursor->records, GF_COMPARE_READ_COUNT,
+            &cursor->record_count, &next, error);
         if (rc != GF_OK) {
             return rc;
         }
@@ -134,8 +134,8 @@ head_await(struct gf_compare *compare, enum gf_topic topic, const struct gf_reco
         if (rc == GF_OK && cursor->at == cursor->end) {
             cursor->record_at = 0;
             rc =
-                source->ops->read(source, 0, topic, partition, cursor->at, cursor->at + 1,
-                                  (struct gf_duration){WAIT_US}, cursor->records,
+                source->ops->read(source, GF_SOURCE_TOOL, topic, partition, cursor->at,
+                                  cursor->at + 1, (struct gf_duration){WAIT_US}, cursor->records,
                                   GF_COMPARE_READ_COUNT, &cursor->record_count, &cursor->at, error);
             cursor->end = cursor->at > cursor->end ? cursor->at : cursor->end;
         }
@@ -402,7 +402,7 @@ taken_release(struct gf_compare *compare)
         const struct gf_compare_cursor *cursor = &compare->cursors[topic];
         if (is_compared(compare, topic) && cursor->record_at > 0) {
             const bool is_empty = cursor->record_at == cursor->record_count;
-            compare->source->ops->release(compare->source, 0, (enum gf_topic)topic,
+            compare->source->ops->release(compare->source, GF_SOURCE_TOOL, (enum gf_topic)topic,
                                           partition_of(compare, (enum gf_topic)topic),
                                           is_empty ? cursor->at
                                                    : cursor->records[cursor->record_at].offset);

@@ -23,6 +23,9 @@ struct gf_source_place {
     uint32_t partition;
 };
 
+/* The reader that is no shard. */
+#define GF_SOURCE_TOOL UINT32_MAX
+
 struct gf_source_ops {
     const char *name; /* "folder", "kafka", "memory" */
 

@@ -35,6 +35,27 @@ wait_until_said(const struct test_program *program, const char *text)
     }
 }
 
+/* There is a snapshot of the shard with something in it, from which it would be restored. */
+static void
+wait_until_kept(const struct test_program *program, int shard)
+{
+    struct test_program running = *program;
+    bool is_kept = false;
+    for (int tries = 0; !is_kept; tries++) {
+        for (int digit = 1; digit <= 9 && !is_kept; digit++) {
+            char text[80];
+            snprintf(text, sizeof(text), "event=snapshot_taken shard=%d text=\"batch %d", shard,
+                     digit);
+            is_kept = test_file_has(site.log, text);
+        }
+        if (!is_kept &&
+            (tries == WAIT_TRIES_MAX || test_program_wait_ms(&running, WAIT_STEP_MS) != -1)) {
+            test_file_show(site.log);
+            fail_msg("shard %d has no snapshot", shard);
+        }
+    }
+}
+
 static void
 stop(struct test_program *program)
 {
@@ -72,7 +93,8 @@ loops_are_stopped_and_looked_at(void **state)
     char config[600];
     snprintf(config, sizeof(config),
              "order: arrival\nbatch_records: 256\ncommit: {interval: 50ms, batches: 4}\n"
-             "sweep: {records: 2000}\nstages: {area: true, intake: true}\nthreads: 4\n"
+             "sweep: {records: 2000}\nthreads: 4\n"
+             "stages: {area: true, intake: true, patience: 100ms}\n"
              "snapshot: {folder: %s/snapshots, interval: 1s}\n",
              site_work);
     site_make(&site, "threads", "", config);
@@ -89,7 +111,8 @@ loops_are_stopped_and_looked_at(void **state)
     stop(&program); /* in the middle, or while shards still recover */
 
     site_start(&site, &program, "run");
-    wait_until_said(&program, "event=snapshot_taken");
+    wait_until_kept(&program, 0);
+    wait_until_kept(&program, 1);
     site_expect(&beside, 0, "state verify");
     site_expect(&beside, 0, "snapshot --timeout 20");
     site_expect(&beside, 0, "state verify --snapshots");
